@@ -1,0 +1,6 @@
+//go:build !unix
+
+package pgembed
+
+// private is never asked: there is no root here.
+func private(string) error { return nil }
