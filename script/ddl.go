@@ -3,6 +3,7 @@ package script
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/pgarc/pgarc/toc"
@@ -28,11 +29,14 @@ type Warning struct {
 // definition on which psql would act by itself (see [MetaCommand]) comes as a
 // comment and is returned as a warning. Settings stand only where they are
 // needed: for string syntax and search path in archives that rely on them, for
-// tablespaces and table access methods other than the usual ones.
+// encodings other than UTF-8 where a letter depends on it, for tablespaces and table access methods other than the usual ones.
 //
 // Data are not printed; a comment says where they are.
 func WriteDDL(w io.Writer, t *toc.TOC, entries []*toc.Entry, o DDLOptions) ([]Warning, error) {
 	d := ddl{w: w, toc: t, o: o, state: State{tablespace: toc.NewText(""), tableAM: "heap"}}
+	if t.Encoding != "UTF8" && t.Encoding != "SQL_ASCII" && slices.ContainsFunc(entries, beyondASCII) {
+		d.print("SET client_encoding = " + Literal(t.Encoding, t.StdStrings) + ";\n\n")
+	}
 	if !t.StdStrings {
 		d.print("SET standard_conforming_strings = off;\nSET escape_string_warning = off;\n\n")
 	}
@@ -42,6 +46,19 @@ func WriteDDL(w io.Writer, t *toc.TOC, entries []*toc.Entry, o DDLOptions) ([]Wa
 		}
 	}
 	return d.warnings, d.err
+}
+
+// beyondASCII reports whether the SQL of an entry means different letters in
+// different encodings.
+func beyondASCII(e *toc.Entry) bool {
+	for _, s := range []string{e.Defn, e.Drop.String, e.Owner.String, e.Namespace, e.Tag} {
+		for i := range len(s) {
+			if s[i] >= 0x80 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // ddl is one run of WriteDDL. The first error of the writer is kept.

@@ -153,6 +153,9 @@ func (p Pattern) String() string { return p.text }
 
 // unquote removes SQL's double quotes: public."a ""b""" is public.a "b".
 func unquote(s string) string {
+	if !strings.Contains(s, `"`) {
+		return s
+	}
 	var b strings.Builder
 	inside := false
 	for i := 0; i < len(s); i++ {

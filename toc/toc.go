@@ -30,8 +30,7 @@ type TOC struct {
 	// are object OIDs and cannot order anything.
 	DepsAreOIDs bool
 
-	byID     map[DumpID]*Entry
-	position map[DumpID]int
+	position map[DumpID]int // in Entries
 }
 
 // New makes a TOC of entries. It takes over the slice, and reads the special
@@ -41,17 +40,16 @@ func New(entries []*Entry) (*TOC, error) {
 	t := &TOC{
 		Entries:  entries,
 		Encoding: "SQL_ASCII",
-		byID:     make(map[DumpID]*Entry, len(entries)),
 		position: make(map[DumpID]int, len(entries)),
 	}
 	for i, e := range entries {
 		if e.ID <= 0 {
 			return nil, fmt.Errorf("entry %d of the TOC has dump id %d: must be positive", i+1, e.ID)
 		}
-		if first, ok := t.byID[e.ID]; ok {
+		if at, ok := t.position[e.ID]; ok {
+			first := entries[at]
 			return nil, fmt.Errorf("dump id %d occurs twice in the TOC: %s %q and %s %q", e.ID, first.Kind, first.Tag, e.Kind, e.Tag)
 		}
-		t.byID[e.ID] = e
 		t.position[e.ID] = i
 		if e.IsSpecial() {
 			if err := t.readSpecial(e); err != nil {
@@ -95,7 +93,12 @@ func quoted(s string) (string, bool) {
 }
 
 // Lookup returns the entry with the given id, or nil.
-func (t *TOC) Lookup(id DumpID) *Entry { return t.byID[id] }
+func (t *TOC) Lookup(id DumpID) *Entry {
+	if i, ok := t.position[id]; ok {
+		return t.Entries[i]
+	}
+	return nil
+}
 
 // Position returns the place of an entry in archive order, or -1.
 func (t *TOC) Position(id DumpID) int {

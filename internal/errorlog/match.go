@@ -24,6 +24,7 @@ type Match struct {
 	Entries  []*toc.Entry // one; several if the log does not tell them apart; none if nothing was found
 	How      string       // one of the constants; "" if nothing was found
 	Problem  string       // why there is not exactly one entry; else ""
+	Setting  bool         // what failed is a setting of the session: there is no entry to find
 }
 
 // Resolve finds the entries of failures. Failures of the same entry come as one
@@ -88,7 +89,7 @@ func (x *index) match(f Failure) Match {
 			return m.found(list, ByTable)
 		}
 	}
-	m.Problem = unfound(f)
+	m.Problem, m.Setting = unfound(f), f.SQL != "" && isSetting(f.SQL)
 	return m
 }
 

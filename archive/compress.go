@@ -1,0 +1,219 @@
+package archive
+
+import (
+	"bufio"
+	"errors"
+	"io"
+	"sync"
+
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zlib"
+	"github.com/klauspost/compress/zstd"
+	"github.com/pierrec/lz4/v4"
+)
+
+// codec is how one stored stream is compressed. That is not quite the
+// archive's algorithm: deflate comes as zlib in custom format and as gzip in
+// files.
+type codec uint8
+
+const (
+	codecNone codec = iota
+	codecZlib
+	codecGzip
+	codecLZ4
+	codecZstd
+)
+
+// maxZstdWindow is the window of zstd's long mode at pg_dump's settings and of
+// its highest levels. A stream that asks for more is not by pg_dump.
+const maxZstdWindow = 128 << 20
+
+// inflateBuffer is how much compressed data inflate is handed at a time. It is
+// fastest on a bufio.Reader.
+const inflateBuffer = 16 << 10
+
+// errTrailing: there is something behind the end of the compressed data.
+var errTrailing = errors.New("data after the end of the compressed stream")
+
+// A decompressor reads decompressed data. Its io.EOF means that the stream
+// ended where its format says and with the right checksum, and that its source
+// is at its end too.
+type decompressor interface {
+	io.Reader
+	release() // gives it back for reuse; it cannot be read any more
+}
+
+// open returns a decompressor of r.
+func (c codec) open(r io.Reader) (decompressor, error) {
+	switch c {
+	case codecZlib:
+		return openZlib(r)
+	case codecGzip:
+		return openGzip(r)
+	case codecLZ4:
+		return openLZ4(r), nil
+	case codecZstd:
+		return openZstd(r)
+	}
+	return plain{r}, nil
+}
+
+// plain is no compression.
+type plain struct{ io.Reader }
+
+func (plain) release() {}
+
+// A zlibReader reads a zlib stream (RFC 1950).
+type zlibReader struct {
+	in *bufio.Reader
+	z  io.ReadCloser // nil before the first use
+}
+
+var zlibReaders = sync.Pool{New: func() any { return &zlibReader{in: bufio.NewReaderSize(nil, inflateBuffer)} }}
+
+func openZlib(r io.Reader) (decompressor, error) {
+	z := zlibReaders.Get().(*zlibReader)
+	z.in.Reset(r)
+	var err error
+	if z.z == nil {
+		z.z, err = zlib.NewReader(z.in)
+	} else {
+		err = z.z.(zlib.Resetter).Reset(z.in, nil)
+	}
+	if err != nil {
+		z.release()
+		return nil, err
+	}
+	return z, nil
+}
+
+func (z *zlibReader) Read(p []byte) (int, error) {
+	n, err := z.z.Read(p)
+	if err == io.EOF {
+		err = atEnd(z.in)
+	}
+	return n, err
+}
+
+func (z *zlibReader) release() {
+	z.in.Reset(nil)
+	zlibReaders.Put(z)
+}
+
+// atEnd returns io.EOF if r has no more.
+func atEnd(r *bufio.Reader) error {
+	switch _, err := r.ReadByte(); err {
+	case nil:
+		return errTrailing
+	default:
+		return err
+	}
+}
+
+// A gzipReader reads a gzip file (RFC 1952), of one member or several. As in
+// zlib's gzread, which pg_restore uses, a file that is not gzip at all is
+// read as it stands.
+type gzipReader struct {
+	in   *bufio.Reader
+	z    gzip.Reader
+	asIs bool
+}
+
+var gzipReaders = sync.Pool{New: func() any { return &gzipReader{in: bufio.NewReaderSize(nil, inflateBuffer)} }}
+
+func openGzip(r io.Reader) (decompressor, error) {
+	g := gzipReaders.Get().(*gzipReader)
+	g.in.Reset(r)
+	start, err := g.in.Peek(2)
+	if g.asIs = len(start) == 2 && string(start) != "\x1f\x8b"; g.asIs {
+		return g, nil
+	}
+	if len(start) == 2 {
+		err = g.z.Reset(g.in)
+	}
+	if err != nil {
+		g.release()
+		return nil, noEOF(err)
+	}
+	return g, nil
+}
+
+func (g *gzipReader) Read(p []byte) (int, error) {
+	if g.asIs {
+		return g.in.Read(p)
+	}
+	return g.z.Read(p)
+}
+
+func (g *gzipReader) release() {
+	g.in.Reset(nil)
+	gzipReaders.Put(g)
+}
+
+// An lz4Reader reads LZ4 frames. It is not reused: a reset lz4.Reader keeps
+// the history of its last stream, and a damaged block could then be completed
+// with another table's rows instead of failing. Its buffers are pooled by the
+// library.
+type lz4Reader struct {
+	*lz4.Reader
+	src *noLegacy
+}
+
+func openLZ4(r io.Reader) decompressor {
+	src := &noLegacy{r: r}
+	return &lz4Reader{lz4.NewReader(src), src}
+}
+
+func (z *lz4Reader) release() { z.Reset(nil) }
+
+// noLegacy refuses the legacy LZ4 format, which has no end mark, so that a cut
+// would go unnoticed.
+type noLegacy struct {
+	r       io.Reader
+	checked bool
+}
+
+var errLegacyLZ4 = errors.New("legacy LZ4 format")
+
+func (l *noLegacy) Read(p []byte) (int, error) {
+	if l.checked {
+		return l.r.Read(p)
+	}
+	n, err := io.ReadFull(l.r, p[:min(len(p), 4)]) // the library asks for the magic by itself
+	if string(p[:n]) == "\x02\x21\x4c\x18" {
+		return 0, errLegacyLZ4
+	}
+	l.checked = true
+	return n, err
+}
+
+// A zstdReader reads zstd frames, on its caller's goroutine.
+type zstdReader struct{ *zstd.Decoder }
+
+var zstdReaders sync.Pool
+
+func openZstd(r io.Reader) (decompressor, error) {
+	if z, ok := zstdReaders.Get().(*zstdReader); ok {
+		return z, z.Reset(r)
+	}
+	z, err := zstd.NewReader(r,
+		zstd.WithDecoderConcurrency(1), // parallelism is across entries
+		zstd.WithDecoderLowmem(true),
+		zstd.WithDecoderMaxWindow(maxZstdWindow))
+	return &zstdReader{z}, err
+}
+
+func (z *zstdReader) release() {
+	if z.Reset(nil) == nil {
+		zstdReaders.Put(z)
+	}
+}
+
+// noEOF turns an end in the middle of something into what it is.
+func noEOF(err error) error {
+	if err == io.EOF {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}

@@ -1,0 +1,112 @@
+package restore
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// copyData streams the data of a table into COPY … FROM stdin.
+func (x *executor) copyData(ctx context.Context, s *session, t *task) {
+	sql := t.copyStatement()
+	data, err := x.source.Data(t.step.Entry)
+	if err != nil {
+		t.fail("", RoleLoad, err)
+		return
+	}
+	defer data.Close()
+	t.data.Store(data)
+	text := &copyText{task: t, data: data}
+	tag, err := s.conn.CopyFrom(ctx, text, sql)
+	if readErr := text.stop(); readErr != nil {
+		// The server only says that the client gave up.
+		t.fail("", RoleLoad, readErr)
+		return
+	}
+	if t.fail(sql, RoleLoad, err) {
+		t.rows = tag.RowsAffected()
+	}
+}
+
+func (t *task) copyStatement() string {
+	for _, st := range t.step.Statements {
+		if st.Role == RoleLoad {
+			return st.SQL
+		}
+	}
+	return ""
+}
+
+// endMarker ends the COPY text of a table in an archive: pg_dump writes it as
+// psql wants to read it. It is no part of the data that the server takes, and
+// its absence shows that the data were cut off.
+const endMarker = "\\.\n\n\n"
+
+// ErrNoEndMarker says that the data of a table end without their end marker:
+// rows at the end may be missing.
+var ErrNoEndMarker = errors.New("data end without the end-of-data marker: rows may be missing")
+
+// copyText hands on COPY text without the end marker. pgconn may leave the
+// goroutine that reads behind when a connection dies, so reading and stopping
+// exclude each other.
+type copyText struct {
+	task *task
+	data io.Reader
+
+	mu   sync.Mutex
+	tail []byte // read, but maybe the start of the end marker
+	err  error  // a failure to read, not io.EOF
+	done bool
+}
+
+// Read fills p, which must be larger than the end marker.
+func (c *copyText) Read(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for !c.done && c.err == nil {
+		n := copy(p, c.tail)
+		m, err := c.data.Read(p[n:])
+		n += m
+		keep := min(n, len(endMarker))
+		c.tail = append(c.tail[:0], p[n-keep:n]...)
+		n -= keep
+		if err != nil {
+			m, err = c.finish(p[n:], err)
+			n += m
+		}
+		c.task.bytes.Add(int64(n))
+		if n > 0 || err != nil {
+			return n, err
+		}
+	}
+	if c.err != nil {
+		return 0, c.err
+	}
+	return 0, io.EOF
+}
+
+// finish ends the text: what of the tail comes before the marker, and io.EOF.
+func (c *copyText) finish(p []byte, err error) (int, error) {
+	c.done = true
+	if err != io.EOF {
+		c.err = err
+		return 0, err
+	}
+	i := bytes.LastIndex(c.tail, []byte(`\.`))
+	if i < 0 || len(bytes.Trim(c.tail[i+2:], "\n")) > 0 {
+		c.err = fmt.Errorf("table %q: %w", c.task.step.Entry.Tag, ErrNoEndMarker)
+		return 0, c.err
+	}
+	return copy(p, c.tail[:i]), io.EOF
+}
+
+// stop ends reading for good and returns the failure to read, if there was one.
+func (c *copyText) stop() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.done = true
+	return c.err
+}

@@ -1,0 +1,171 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"sync/atomic"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/script"
+	"github.com/pgarc/pgarc/toc"
+)
+
+// source is where the data come from: what of an *archive.Reader the
+// execution of steps needs.
+type source interface {
+	Data(*toc.Entry) (*archive.Data, error)
+	LargeObjects(*toc.Entry) iter.Seq2[archive.LargeObject, error]
+}
+
+// An executor runs single steps. It is shared by all workers.
+type executor struct {
+	toc         *toc.TOC
+	source      source
+	script      script.Options
+	transaction bool // everything runs inside one transaction already
+	createBlobs bool // no entries of the archive create large objects (before 1.12)
+	dropBlobs   bool // … and --clean was asked for
+}
+
+// A task is a step under way. Its counters may be read while it runs.
+type task struct {
+	step  *Step
+	rows  int64        // loaded; only once the task has ended
+	bytes atomic.Int64 // of data sent
+	data  atomic.Pointer[archive.Data]
+	err   *StepError // the first failure
+}
+
+// stored returns how many bytes of the archive the task has read.
+func (t *task) stored() int64 {
+	if d := t.data.Load(); d != nil {
+		return d.Stored()
+	}
+	return 0
+}
+
+// fail records a failure, unless there was one before.
+func (t *task) fail(sql string, role Role, err error) bool {
+	if err != nil && t.err == nil {
+		t.err = &StepError{Step: t.step, SQL: sql, Role: role, Exists: role == RoleCreate && alreadyExists(err), Err: err}
+	}
+	return err == nil
+}
+
+// run does a step; t.err says how it went.
+func (x *executor) run(ctx context.Context, s *session, t *task) {
+	switch e := t.step.Entry; {
+	case t.step.Action == ActionDrop:
+		x.settings(ctx, s, t, s.state.BeforeDrop(x.toc, e, x.script))
+		x.send(ctx, s, t, RoleDrop)
+		s.state.AfterDrops()
+	case t.step.Action.IsData():
+		x.settings(ctx, s, t, s.state.Before(x.toc, e, x.script))
+		x.load(ctx, s, t)
+	default:
+		x.settings(ctx, s, t, s.state.Before(x.toc, e, x.script))
+		// What exists already is still given its owner, as by pg_restore.
+		if x.create(ctx, s, t) {
+			x.send(ctx, s, t, RoleAlter)
+		}
+		s.state.After(e)
+	}
+}
+
+// create sends the definition of an entry and reports whether the object is
+// there now.
+//
+// A definition of several statements is one transaction. If it fails it is
+// tried again statement by statement, so that a table is not lost, with all
+// its data, because the server lacks what its last ALTER TABLE asks for.
+func (x *executor) create(ctx context.Context, s *session, t *task) bool {
+	there := true
+	for _, st := range t.step.Statements {
+		if st.Role != RoleCreate {
+			continue
+		}
+		err := s.exec(ctx, st.SQL)
+		if isPublic(t.step.Entry) && alreadyExists(err) {
+			continue // every database has it; pg_dump before 11 makes it all the same
+		}
+		if err != nil && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
+			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 {
+				there = x.createApart(ctx, s, t, parts) && there
+				continue
+			}
+		}
+		there = (t.fail(st.SQL, RoleCreate, err) || alreadyExists(err)) && there
+	}
+	return there
+}
+
+func isPublic(e *toc.Entry) bool { return e.Kind == toc.Schema && e.Tag == "public" }
+
+// createApart sends the statements of a definition one by one. Only the first
+// makes the object.
+func (x *executor) createApart(ctx context.Context, s *session, t *task, parts []string) bool {
+	if err := s.exec(ctx, parts[0]); !t.fail(parts[0]+";\n", RoleCreate, err) {
+		return alreadyExists(err)
+	}
+	for _, sql := range parts[1:] {
+		t.fail(sql+";\n", RoleAlter, s.exec(ctx, sql))
+	}
+	return true
+}
+
+// settings sends what has to be set before an entry. A tablespace that does
+// not exist is a failure of the entry, which is then made in the default one.
+func (x *executor) settings(ctx context.Context, s *session, t *task, list []string) {
+	for _, sql := range list {
+		t.fail(sql, RoleAlter, s.exec(ctx, sql))
+	}
+}
+
+// send sends the statements of one role, all of them, and reports whether all
+// went well.
+func (x *executor) send(ctx context.Context, s *session, t *task, role Role) bool {
+	ok := true
+	for _, st := range t.step.Statements {
+		if st.Role == role && !t.fail(st.SQL, role, s.exec(ctx, st.SQL)) {
+			ok = false
+		}
+	}
+	return ok
+}
+
+// load loads the data of an entry.
+func (x *executor) load(ctx context.Context, s *session, t *task) {
+	if !x.send(ctx, s, t, RoleBefore) {
+		return
+	}
+	switch t.step.Action {
+	case ActionCopy:
+		x.copyData(ctx, s, t)
+	case ActionInsert:
+		x.insertData(ctx, s, t)
+	case ActionBlobs:
+		x.loadBlobs(ctx, s, t)
+	}
+	x.send(ctx, s, t, RoleAfter)
+}
+
+// alreadyExists reports whether the server refused to make an object because
+// there is one of that name.
+func alreadyExists(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "42P04", // duplicate_database
+		"42P06", // duplicate_schema
+		"42P07", // duplicate_table: also indexes, sequences, views
+		"42710", // duplicate_object
+		"42723": // duplicate_function
+		return true
+	}
+	return false
+}

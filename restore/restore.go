@@ -1,0 +1,127 @@
+package restore
+
+import (
+	"time"
+
+	"github.com/pgarc/pgarc/toc"
+)
+
+// Options say how to restore. The zero value restores everything, on one
+// connection, as pg_restore without options does.
+type Options struct {
+	Selection toc.Selection
+
+	// Jobs is how many connections work at once; below 1 means 1. With 1,
+	// entries are restored in archive order.
+	Jobs int
+
+	SingleTransaction bool // -1: all or nothing; implies one job and ExitOnError
+	ExitOnError       bool // -e: stop at the first failure
+
+	Clean    bool // -c: drop what is to be restored first
+	IfExists bool // with Clean: DROP … IF EXISTS
+
+	NoOwner       bool   // -O
+	NoTablespaces bool   // --no-tablespaces
+	NoTableAM     bool   // --no-table-access-method
+	Role          string // --role: SET ROLE after connecting
+
+	DisableTriggers bool   // --disable-triggers: of the tables whose data are loaded, in data-only restores
+	Superuser       string // -S: the role that may disable triggers; empty: the connected one
+
+	EnableRowSecurity bool // --enable-row-security
+
+	// NoDataForFailedTables leaves out the data of tables that could not be
+	// created, also of those that exist already.
+	NoDataForFailedTables bool
+
+	// OnEvent is told what happens, from one goroutine, in order. It should
+	// return soon: the restore waits for it. May be nil.
+	OnEvent func(Event)
+}
+
+// EventType says what an [Event] reports.
+type EventType uint8
+
+const (
+	EventStarted  EventType = iota // a step began
+	EventProgress                  // about twice a second while anything runs: how far all is
+	EventDone                      // a step ended well
+	EventFailed                    // a step failed; see Event.Err
+	EventSkipped                   // a step will not run, because of Event.Cause
+	EventNotice                    // the server, or the restore itself, says something: Event.Text
+)
+
+// An Event is something that happened during a restore.
+type Event struct {
+	Type     EventType
+	Time     time.Time
+	Step     *Step         // the step it is about; nil for EventProgress and some notices
+	Worker   int           // the connection that runs it, from 0
+	Duration time.Duration // EventDone, EventFailed: how long the step took
+	Rows     int64         // EventDone of data: rows loaded
+	Bytes    int64         // EventDone of data: bytes of COPY text, SQL or large objects sent
+	Err      *StepError    // EventFailed
+	Cause    *Step         // EventSkipped: the step whose failure is the root of it
+	Text     string        // EventNotice
+	Progress Progress      // EventProgress
+}
+
+// Progress is how far a restore is.
+type Progress struct {
+	Phase       Phase
+	Steps, Done int   // steps in the plan; those ended, in whatever way
+	Failed      int   // steps that failed
+	Stored      int64 // bytes of the archive's data read
+	StoredTotal int64 // bytes of data that the plan will read; 0 if unknown
+	Rows, Bytes int64 // loaded by finished and running steps (rows: finished ones)
+	Running     []Running
+}
+
+// Running is a step under way.
+type Running struct {
+	Step    *Step
+	Worker  int
+	Since   time.Time
+	Bytes   int64   // data sent so far
+	Portion float64 // of the step's stored data, 0 to 1; negative if unknown
+}
+
+// A Result is what a restore did.
+type Result struct {
+	Steps    int // steps in the plan
+	Restored int // steps that ended well
+	Failed   []*StepError
+	Skipped  []Skip
+	Left     int // steps never begun, because the restore was stopped
+
+	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction
+	Interrupted bool // the context was cancelled
+	RolledBack  bool // a single transaction did not commit: nothing was restored
+
+	Rows, Bytes int64
+	Duration    time.Duration
+	Phases      []PhaseTime
+	Slowest     []StepTime // the ten slowest, slowest first
+}
+
+// Skip is a step that was not run because another one failed.
+type Skip struct {
+	Step  *Step
+	Cause *Step // the failure at the root of it
+}
+
+// PhaseTime is how long a phase took from its first start to its last end.
+type PhaseTime struct {
+	Phase    Phase
+	Steps    int
+	Duration time.Duration
+}
+
+// StepTime is how long a step took.
+type StepTime struct {
+	Step     *Step
+	Duration time.Duration
+	Rows     int64
+	Bytes    int64
+}

@@ -1,0 +1,142 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/script"
+	"github.com/pgarc/pgarc/toc"
+)
+
+// Run restores an archive into the database that config connects to.
+//
+// The error says that the restore could not be carried on at all: no
+// connection, a wrong password, a lost server. Entries that failed are not an
+// error but in the Result, which is nil only if nothing was begun. When ctx is
+// cancelled, running statements are cancelled on the server, and the Result
+// says what was done; that is no error either.
+func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Options) (*Result, error) {
+	if err := a.Locate(ctx); err != nil {
+		return nil, err
+	}
+	sel := opts.Selection.Apply(a.TOC)
+	plan, err := NewPlan(sel, opts)
+	if err != nil {
+		return nil, err
+	}
+	serial := opts.Jobs <= 1 || opts.SingleTransaction || a.TOC.DepsAreOIDs
+	ownBlobs := a.Header.Version.AtLeast(1, 12)
+	w := &work{
+		plan:   plan,
+		opts:   opts,
+		serial: serial,
+		config: config,
+		exec: executor{
+			toc:         a.TOC,
+			source:      a,
+			script:      script.Options{NoOwner: opts.NoOwner, NoTablespaces: opts.NoTablespaces, NoTableAM: opts.NoTableAM},
+			transaction: opts.SingleTransaction,
+			createBlobs: !ownBlobs,
+			dropBlobs:   !ownBlobs && opts.Clean,
+		},
+	}
+	return w.run(ctx)
+}
+
+// run connects, completes the plan with what only the server knows, and works
+// it off.
+func (w *work) run(ctx context.Context) (*Result, error) {
+	w.init()
+	first, err := w.connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	w.slots[0].session, w.slots[0].alive = first, true
+	defer w.closeAll()
+	if !w.plan.Schema && !w.opts.DisableTriggers {
+		if err := w.orderData(ctx, first); err != nil {
+			return nil, fmt.Errorf("read the foreign keys of the database: %w", err)
+		}
+	}
+	if w.opts.SingleTransaction {
+		if err := first.exec(ctx, "BEGIN"); err != nil {
+			return nil, err
+		}
+	}
+	w.sched = NewScheduler(w.plan.Steps, w.serial)
+	err = w.loop(ctx)
+	switch {
+	case !w.opts.SingleTransaction:
+	case err == nil:
+		err = w.endTransaction(ctx)
+	default:
+		w.rolledBack()
+	}
+	return w.finish(ctx), err
+}
+
+// endTransaction commits if all went well. Otherwise closing the connection
+// rolls back.
+func (w *work) endTransaction(ctx context.Context) error {
+	if len(w.result.Failed) > 0 || ctx.Err() != nil || w.slots[0].session == nil {
+		w.rolledBack()
+		return nil
+	}
+	if err := w.slots[0].session.exec(ctx, "COMMIT"); err != nil {
+		w.rolledBack()
+		return fmt.Errorf("commit: %w", err)
+	}
+	return nil
+}
+
+func (w *work) rolledBack() {
+	r := &w.result
+	r.RolledBack, r.Restored, r.Rows, r.Bytes = true, 0, 0, 0
+}
+
+// orderData asks the database for its foreign keys, when only data are
+// restored, and loads referenced tables before those that refer to them. The
+// archive does not record that: pg_dump expects the keys to come later.
+func (w *work) orderData(ctx context.Context, s *session) error {
+	rows, err := s.query(ctx, `SELECT cn.nspname, c.relname, pn.nspname, p.relname
+		FROM pg_catalog.pg_constraint k
+		JOIN pg_catalog.pg_class c ON c.oid = k.conrelid JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
+		JOIN pg_catalog.pg_class p ON p.oid = k.confrelid JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+		WHERE k.contype = 'f' AND k.conrelid <> k.confrelid ORDER BY 1, 2, 3, 4`)
+	if err != nil {
+		return err
+	}
+	var keys []ForeignKey
+	for _, r := range rows {
+		keys = append(keys, ForeignKey{Relation{r[0], r[1]}, Relation{r[2], r[3]}})
+	}
+	w.plan.OrderData(keys)
+	return nil
+}
+
+// connect opens a session in the database that is current.
+func (w *work) connect(ctx context.Context) (*session, error) {
+	return connect(ctx, w.config, w.exec.toc, w.opts, func(text string) {
+		w.notices <- text
+	})
+}
+
+// isInterrupt reports whether a step failed only because it was cancelled from
+// here.
+func isInterrupt(ctx context.Context, err error) bool {
+	var pg *pgconn.PgError
+	switch {
+	case ctx.Err() == nil:
+		return false
+	case errors.As(err, &pg):
+		return pg.Code == "57014" // query_canceled
+	}
+	return true
+}
+
+// isTableData reports whether a step loads a table.
+func isTableData(s *Step) bool { return s.Entry.Kind == toc.TableData && s.Action.IsData() }

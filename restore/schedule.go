@@ -1,0 +1,262 @@
+package restore
+
+import (
+	"container/heap"
+)
+
+// A Scheduler says which step of a plan to run next. It does no work itself
+// and knows no time: the caller runs what Next returns and says with Done how
+// it ended. It is not safe for concurrent use.
+//
+// It promises:
+//   - phases do not overlap; within the serial ones steps run in plan order,
+//     one at a time;
+//   - no step begins before all its Deps have ended, unless a loop of
+//     dependencies leaves nothing else to do;
+//   - steps whose locks conflict never run at once;
+//   - of the steps that may run, the one with the highest Priority comes first;
+//   - a step that requires a failed one is skipped;
+//   - every step ends: done, failed or skipped.
+type Scheduler struct {
+	steps  []*Step
+	serial bool // all phases in plan order, one step at a time
+
+	state      []stepState
+	waiting    []int // Deps that have not ended
+	dependents [][]StepID
+	requiredBy [][]StepID
+
+	phase   Phase
+	left    [PhaseEventTriggers + 1]int // steps of a phase that have not ended
+	first   StepID                      // no step before it is pending
+	ready   readyHeap                   // of the current phase, unless it is serial
+	running int
+	held    map[Relation]*[AccessExclusive + 1]int // how many hold each mode
+}
+
+type stepState uint8
+
+const (
+	stepPending stepState = iota
+	stepRunning
+	stepEnded
+)
+
+// Outcome is how a step ended.
+type Outcome uint8
+
+const (
+	OutcomeDone   Outcome = iota
+	OutcomeFailed         // what requires it is skipped
+)
+
+// NewScheduler makes a scheduler for the steps of a plan. With serial, it
+// hands them out one at a time in plan order.
+func NewScheduler(steps []*Step, serial bool) *Scheduler {
+	s := &Scheduler{
+		steps:      steps,
+		serial:     serial,
+		state:      make([]stepState, len(steps)),
+		waiting:    make([]int, len(steps)),
+		dependents: make([][]StepID, len(steps)),
+		requiredBy: make([][]StepID, len(steps)),
+		held:       make(map[Relation]*[AccessExclusive + 1]int),
+	}
+	s.ready.steps = steps
+	for _, step := range steps {
+		s.left[step.Phase]++
+		s.waiting[step.ID] = len(step.Deps)
+		for _, d := range step.Deps {
+			s.dependents[d] = append(s.dependents[d], step.ID)
+		}
+		for _, d := range step.Requires {
+			s.requiredBy[d] = append(s.requiredBy[d], step.ID)
+		}
+	}
+	s.enter(0)
+	return s
+}
+
+// enter makes a phase the current one.
+func (s *Scheduler) enter(p Phase) {
+	s.phase = p
+	if s.inOrder() {
+		return
+	}
+	for _, step := range s.steps {
+		if step.Phase == p && s.state[step.ID] == stepPending && s.waiting[step.ID] == 0 {
+			heap.Push(&s.ready, step.ID)
+		}
+	}
+}
+
+func (s *Scheduler) inOrder() bool { return s.serial || s.phase.serial() }
+
+// Phase returns the phase that is under way.
+func (s *Scheduler) Phase() Phase { return s.phase }
+
+// Next begins a step and returns it; false if none can begin now. When none
+// runs either, all have ended.
+func (s *Scheduler) Next() (*Step, bool) {
+	for s.left[s.phase] == 0 && s.phase < PhaseEventTriggers {
+		s.enter(s.phase + 1)
+	}
+	id, ok := s.pick()
+	if !ok {
+		return nil, false
+	}
+	s.state[id] = stepRunning
+	s.running++
+	s.lock(s.steps[id], 1)
+	return s.steps[id], true
+}
+
+func (s *Scheduler) pick() (StepID, bool) {
+	if s.inOrder() {
+		if s.running > 0 {
+			return 0, false
+		}
+		return s.firstPending()
+	}
+	var blocked []StepID
+	defer func() {
+		for _, id := range blocked {
+			heap.Push(&s.ready, id)
+		}
+	}()
+	for s.ready.Len() > 0 {
+		id := heap.Pop(&s.ready).(StepID)
+		if s.state[id] != stepPending {
+			continue
+		}
+		if !s.conflicts(s.steps[id]) {
+			return id, true
+		}
+		blocked = append(blocked, id)
+	}
+	if s.running > 0 {
+		return 0, false
+	}
+	return s.firstPending() // all that is left waits for each other
+}
+
+// firstPending returns the first step in plan order, of the current phase,
+// that has not begun. Plan order is by phase.
+func (s *Scheduler) firstPending() (StepID, bool) {
+	for int(s.first) < len(s.steps) && s.state[s.first] != stepPending {
+		s.first++
+	}
+	if int(s.first) == len(s.steps) || s.steps[s.first].Phase != s.phase {
+		return 0, false
+	}
+	return s.first, true
+}
+
+func (s *Scheduler) conflicts(step *Step) bool {
+	for _, l := range step.Locks {
+		held := s.held[l.Relation]
+		if held == nil {
+			continue
+		}
+		for mode := AccessShare; mode <= AccessExclusive; mode++ {
+			if held[mode] > 0 && l.Mode.Conflicts(mode) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// lock adds or (n negative) removes the locks of a step.
+func (s *Scheduler) lock(step *Step, n int) {
+	for _, l := range step.Locks {
+		if s.held[l.Relation] == nil {
+			s.held[l.Relation] = new([AccessExclusive + 1]int)
+		}
+		s.held[l.Relation][l.Mode] += n
+	}
+}
+
+// Done says that a step which Next returned has ended. It returns the steps
+// that are skipped because of it.
+func (s *Scheduler) Done(id StepID, outcome Outcome) (skipped []*Step) {
+	s.running--
+	s.lock(s.steps[id], -1)
+	s.end(id)
+	if outcome != OutcomeFailed {
+		return nil
+	}
+	for stack := []StepID{id}; len(stack) > 0; {
+		failed := stack[len(stack)-1]
+		stack = stack[:len(stack)-1]
+		for _, d := range s.requiredBy[failed] {
+			if s.state[d] == stepPending {
+				skipped = append(skipped, s.steps[d])
+				s.end(d)
+				stack = append(stack, d)
+			}
+		}
+	}
+	return skipped
+}
+
+// SkipData skips the loading of data that requires a step which has ended.
+func (s *Scheduler) SkipData(id StepID) (skipped []*Step) {
+	for _, d := range s.requiredBy[id] {
+		if s.steps[d].Action.IsData() && s.state[d] == stepPending {
+			skipped = append(skipped, s.steps[d])
+			s.end(d)
+		}
+	}
+	return skipped
+}
+
+// Requeue takes a step back that Next returned and that has not begun.
+func (s *Scheduler) Requeue(id StepID) {
+	s.running--
+	s.lock(s.steps[id], -1)
+	s.state[id] = stepPending
+	s.first = min(s.first, id)
+	if !s.inOrder() {
+		heap.Push(&s.ready, id)
+	}
+}
+
+// end marks a step as ended and makes ready what waited for it last.
+func (s *Scheduler) end(id StepID) {
+	s.state[id] = stepEnded
+	s.left[s.steps[id].Phase]--
+	for _, d := range s.dependents[id] {
+		s.waiting[d]--
+		if s.waiting[d] == 0 && s.state[d] == stepPending && s.steps[d].Phase == s.phase && !s.inOrder() {
+			heap.Push(&s.ready, d)
+		}
+	}
+}
+
+// readyHeap holds the steps that wait for nothing, highest priority first.
+type readyHeap struct {
+	steps []*Step
+	ids   []StepID
+}
+
+func (h *readyHeap) Len() int { return len(h.ids) }
+
+func (h *readyHeap) Less(i, j int) bool {
+	a, b := h.steps[h.ids[i]], h.steps[h.ids[j]]
+	if a.Priority != b.Priority {
+		return a.Priority > b.Priority
+	}
+	return a.ID < b.ID
+}
+
+func (h *readyHeap) Swap(i, j int) { h.ids[i], h.ids[j] = h.ids[j], h.ids[i] }
+
+func (h *readyHeap) Push(x any) { h.ids = append(h.ids, x.(StepID)) }
+
+func (h *readyHeap) Pop() any {
+	last := len(h.ids) - 1
+	id := h.ids[last]
+	h.ids = h.ids[:last]
+	return id
+}

@@ -1,0 +1,150 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
+
+	"github.com/pgarc/pgarc/script"
+	"github.com/pgarc/pgarc/toc"
+)
+
+// A session is one connection prepared for restoring, and what the statements
+// sent so far have set in it. One goroutine uses it at a time.
+type session struct {
+	conn  *pgconn.PgConn
+	state script.State
+}
+
+// cancelGrace is how long a cancelled statement may take to end before its
+// connection is cut.
+const cancelGrace = 5 * time.Second
+
+// connect opens a session: the connection, then the settings that pg_restore
+// makes, as far as this server has them.
+func connect(ctx context.Context, config *pgconn.Config, t *toc.TOC, opts Options, notice func(string)) (*session, error) {
+	config = config.Copy()
+	config.BuildContextWatcherHandler = func(c *pgconn.PgConn) ctxwatch.Handler {
+		return &pgconn.CancelRequestContextWatcherHandler{Conn: c, DeadlineDelay: cancelGrace}
+	}
+	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
+		notice(fmt.Sprintf("%s: %s", strings.ToLower(n.Severity), n.Message))
+	}
+	conn, err := pgconn.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, err
+	}
+	s := &session{conn: conn}
+	for _, sql := range preamble(t, serverVersion(conn), opts) {
+		if err := s.exec(ctx, sql); err != nil {
+			s.close()
+			return nil, fmt.Errorf("prepare session: %s: %w", strings.TrimSpace(sql), err)
+		}
+	}
+	return s, nil
+}
+
+// preamble returns the settings of a restoring session, in pg_restore's order
+// (_doSetFixedOutputState in pg_backup_archiver.c), without those the server
+// is too old for. Everything but the role goes into one message.
+func preamble(t *toc.TOC, version int, opts Options) []string {
+	set := []string{"SET statement_timeout = 0", "SET lock_timeout = 0"}
+	if version >= 90600 {
+		set = append(set, "SET idle_in_transaction_session_timeout = 0")
+	}
+	if version >= 170000 {
+		set = append(set, "SET transaction_timeout = 0")
+	}
+	onOff := map[bool]string{true: "on", false: "off"}
+	set = append(set,
+		"SET client_encoding = "+script.Literal(t.Encoding, true),
+		"SET standard_conforming_strings = "+onOff[t.StdStrings],
+		"SELECT pg_catalog.set_config('search_path', '', false)",
+		"SET check_function_bodies = false",
+		"SET xmloption = content",
+		"SET client_min_messages = warning")
+	if !t.StdStrings {
+		set = append(set, "SET escape_string_warning = off")
+	}
+	if version >= 90500 {
+		set = append(set, "SET row_security = "+onOff[opts.EnableRowSecurity])
+	}
+	list := []string{strings.Join(set, "; ") + ";"}
+	if opts.Role != "" {
+		list = append(list, "SET ROLE "+script.Ident(opts.Role)+";")
+	}
+	if t.SearchPath != "" {
+		list = append(list, t.SearchPath)
+	}
+	return list
+}
+
+// serverVersion returns the version as the number that server_version_num
+// shows (150018), or 0 if the server does not say.
+func serverVersion(conn *pgconn.PgConn) int {
+	text, _, _ := strings.Cut(conn.ParameterStatus("server_version"), " ")
+	parts := strings.SplitN(text, ".", 3)
+	major := leadingNumber(parts[0]) // "18beta1" occurs
+	minor := 0
+	if len(parts) > 1 {
+		minor = leadingNumber(parts[1])
+	}
+	if major >= 10 {
+		return major*10000 + minor
+	}
+	patch := 0
+	if len(parts) > 2 {
+		patch = leadingNumber(parts[2])
+	}
+	return major*10000 + minor*100 + patch
+}
+
+func leadingNumber(s string) int {
+	n := 0
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			break
+		}
+		n = n*10 + int(c-'0')
+	}
+	return n
+}
+
+// exec sends one query, which may hold several statements, and waits for its
+// end.
+func (s *session) exec(ctx context.Context, sql string) error {
+	_, err := s.conn.Exec(ctx, sql).ReadAll()
+	return err
+}
+
+// query returns the rows of one query as text.
+func (s *session) query(ctx context.Context, sql string) ([][]string, error) {
+	results, err := s.conn.Exec(ctx, sql).ReadAll()
+	if err != nil {
+		return nil, err
+	}
+	var rows [][]string
+	for _, r := range results {
+		for _, values := range r.Rows {
+			row := make([]string, len(values))
+			for i, v := range values {
+				row[i] = string(v)
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+// lost reports whether the connection can no longer be used.
+func (s *session) lost() bool { return s.conn.IsClosed() }
+
+func (s *session) close() {
+	ctx, cancel := context.WithTimeout(context.Background(), cancelGrace)
+	defer cancel()
+	_ = s.conn.Close(ctx) // nothing is left that could be lost
+}

@@ -1,0 +1,320 @@
+package restore
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// work is a restore under way. All of it belongs to the goroutine of loop;
+// workers only run the task that they were given and send it back.
+type work struct {
+	plan   *Plan
+	opts   Options
+	serial bool
+	config *pgconn.Config // of the database that is current
+	exec   executor
+
+	sched   *Scheduler
+	slots   []*slot
+	ended   chan *slot
+	notices chan string
+
+	result  Result
+	begun   time.Time
+	times   []StepTime
+	phases  [PhaseEventTriggers + 1]struct{ first, last time.Time }
+	counted [PhaseEventTriggers + 1]int
+	stored  int64 // bytes of the archive read by tasks that have ended
+	total   int64
+	ends    int // steps ended, in whatever way
+}
+
+// A slot is a place for one connection and the task that it works on.
+type slot struct {
+	number  int
+	task    *task // nil: idle
+	since   time.Time
+	retired bool // the server would not take this connection
+	alive   bool // connected when its last task ended
+
+	// While a task runs these belong to its goroutine.
+	session    *session // nil: not connected
+	connectErr error    // why the task could not begin
+}
+
+// progressEvery is the time between progress events.
+const progressEvery = 500 * time.Millisecond
+
+// slowestKept is how many of the slowest steps the result names.
+const slowestKept = 10
+
+func (w *work) init() {
+	n := max(w.opts.Jobs, 1)
+	if w.serial {
+		n = 1
+	}
+	for i := range n {
+		w.slots = append(w.slots, &slot{number: i})
+	}
+	w.ended = make(chan *slot)
+	w.notices = make(chan string, 64)
+	w.begun = time.Now()
+	w.result.Steps = len(w.plan.Steps)
+	for _, s := range w.plan.Steps {
+		if s.Action.IsData() {
+			w.total += max(s.Entry.DataSize, 0)
+		}
+	}
+}
+
+// loop hands out steps until all have ended, or the restore has to stop. The
+// error is of the latter kind: the server is lost.
+func (w *work) loop(ctx context.Context) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	tick := time.NewTicker(progressEvery)
+	defer tick.Stop()
+	var fatal error
+	for running := 0; ; {
+		for fatal == nil && ctx.Err() == nil && w.launch(ctx) {
+			running++
+		}
+		if running == 0 {
+			w.drainNotices()
+			return fatal
+		}
+		select {
+		case s := <-w.ended:
+			running--
+			w.drainNotices()
+			if err := w.collect(ctx, s); err != nil && fatal == nil {
+				fatal = err
+				stop()
+			}
+			if w.result.Stopped {
+				stop()
+			}
+		case text := <-w.notices:
+			w.emit(Event{Type: EventNotice, Text: text})
+		case now := <-tick.C:
+			w.emit(Event{Type: EventProgress, Time: now, Progress: w.progress()})
+		}
+	}
+}
+
+// launch gives the next step to an idle slot, if there are both.
+func (w *work) launch(ctx context.Context) bool {
+	i := slices.IndexFunc(w.slots, func(s *slot) bool { return s.task == nil && !s.retired })
+	if i < 0 {
+		return false
+	}
+	step, ok := w.sched.Next()
+	if !ok {
+		return false
+	}
+	s := w.slots[i]
+	s.task, s.since, s.connectErr = &task{step: step}, time.Now(), nil
+	if p := &w.phases[step.Phase]; p.first.IsZero() {
+		p.first = s.since
+	}
+	w.emit(Event{Type: EventStarted, Step: step, Worker: s.number})
+	go func() {
+		w.work(ctx, s)
+		w.ended <- s
+	}()
+	return true
+}
+
+// work runs a slot's task, connecting first if need be. It is the only part
+// that runs outside the loop's goroutine.
+func (w *work) work(ctx context.Context, s *slot) {
+	if s.session == nil {
+		if s.session, s.connectErr = w.connect(ctx); s.connectErr != nil {
+			return
+		}
+	}
+	w.exec.run(ctx, s.session, s.task)
+}
+
+// collect takes back a slot whose task has ended.
+func (w *work) collect(ctx context.Context, s *slot) error {
+	t := s.task
+	s.task = nil
+	if s.connectErr != nil {
+		w.sched.Requeue(t.step.ID)
+		return w.retire(ctx, s)
+	}
+	s.alive = !s.session.lost()
+	if !s.alive {
+		s.session.close()
+		s.session = nil
+	}
+	w.record(ctx, s, t)
+	if t.step.Reconnect != "" {
+		w.moveTo(t.step.Reconnect)
+	}
+	return nil
+}
+
+// retire gives up a slot that cannot connect. As long as another one can, the
+// restore goes on with fewer connections.
+func (w *work) retire(ctx context.Context, s *slot) error {
+	if ctx.Err() != nil {
+		return nil
+	}
+	s.retired, s.alive = true, false
+	for _, other := range w.slots {
+		if other.alive {
+			w.emit(Event{Type: EventNotice, Text: "going on with fewer connections: " + reason(s.connectErr)})
+			return nil
+		}
+	}
+	return s.connectErr
+}
+
+// moveTo makes another database the current one.
+func (w *work) moveTo(database string) {
+	w.closeAll()
+	w.config = w.config.Copy()
+	w.config.Database = database
+}
+
+func (w *work) closeAll() {
+	for _, s := range w.slots {
+		if s.session != nil {
+			s.session.close()
+			s.session, s.alive = nil, false
+		}
+	}
+}
+
+// record books how a task ended and tells of it.
+func (w *work) record(ctx context.Context, s *slot, t *task) {
+	now := time.Now()
+	took := now.Sub(s.since)
+	w.phases[t.step.Phase].last = now
+	w.counted[t.step.Phase]++
+	w.ends++
+	w.stored += max(t.step.Entry.DataSize, 0) * boolInt(t.step.Action.IsData())
+	if t.err != nil && isInterrupt(ctx, t.err.Err) {
+		w.sched.Done(t.step.ID, OutcomeDone) // nothing more is launched; it counts as left
+		return
+	}
+	w.result.Rows += t.rows
+	w.result.Bytes += t.bytes.Load()
+	w.times = append(w.times, StepTime{t.step, took, t.rows, t.bytes.Load()})
+	if len(w.times) > 1000 {
+		w.keepSlowest()
+	}
+	if t.err == nil {
+		w.result.Restored++
+		w.sched.Done(t.step.ID, OutcomeDone)
+		w.emit(Event{Type: EventDone, Step: t.step, Worker: s.number, Duration: took, Rows: t.rows, Bytes: t.bytes.Load()})
+		return
+	}
+	w.result.Failed = append(w.result.Failed, t.err)
+	w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
+	w.emit(Event{Type: EventFailed, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
+	w.skip(t)
+}
+
+func boolInt(b bool) int64 {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// skip ends a failed task. An object that is there, though its owner could not
+// be set or it was there before, keeps nothing from being restored.
+func (w *work) skip(t *task) {
+	there := t.err.Exists || t.err.Role == RoleAlter
+	var skipped []*Step
+	switch {
+	case !there:
+		skipped = w.sched.Done(t.step.ID, OutcomeFailed)
+	default:
+		w.sched.Done(t.step.ID, OutcomeDone)
+		if w.opts.NoDataForFailedTables && isTable(t.step.Entry) {
+			skipped = w.sched.SkipData(t.step.ID)
+		}
+	}
+	if w.result.Stopped {
+		return // all that is left is left
+	}
+	for _, step := range skipped {
+		w.ends++
+		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: t.step})
+		w.emit(Event{Type: EventSkipped, Step: step, Cause: t.step})
+	}
+}
+
+func (w *work) keepSlowest() {
+	slices.SortStableFunc(w.times, func(a, b StepTime) int { return cmp.Compare(b.Duration, a.Duration) })
+	w.times = w.times[:min(len(w.times), slowestKept)]
+}
+
+// finish completes the result.
+func (w *work) finish(ctx context.Context) *Result {
+	w.keepSlowest()
+	r := &w.result
+	r.Interrupted = ctx.Err() != nil
+	r.Duration = time.Since(w.begun)
+	r.Slowest = w.times
+	r.Left = r.Steps - r.Restored - len(r.Failed) - len(r.Skipped)
+	for p, t := range w.phases {
+		if !t.first.IsZero() {
+			r.Phases = append(r.Phases, PhaseTime{Phase(p), w.counted[p], t.last.Sub(t.first)})
+		}
+	}
+	return r
+}
+
+func (w *work) progress() Progress {
+	p := Progress{
+		Phase: w.sched.Phase(),
+		Steps: len(w.plan.Steps), Done: w.ends, Failed: len(w.result.Failed),
+		Stored: w.stored, StoredTotal: w.total,
+		Rows: w.result.Rows, Bytes: w.result.Bytes,
+	}
+	for _, s := range w.slots {
+		if s.task == nil {
+			continue
+		}
+		r := Running{Step: s.task.step, Worker: s.number, Since: s.since, Bytes: s.task.bytes.Load(), Portion: -1}
+		stored := s.task.stored()
+		if size := s.task.step.Entry.DataSize; size > 0 && s.task.step.Action.IsData() {
+			stored = min(stored, size)
+			r.Portion = float64(stored) / float64(size)
+		}
+		p.Stored += stored
+		p.Bytes += r.Bytes
+		p.Running = append(p.Running, r)
+	}
+	return p
+}
+
+func (w *work) drainNotices() {
+	for {
+		select {
+		case text := <-w.notices:
+			w.emit(Event{Type: EventNotice, Text: text})
+		default:
+			return
+		}
+	}
+}
+
+func (w *work) emit(e Event) {
+	if w.opts.OnEvent == nil {
+		return
+	}
+	if e.Time.IsZero() {
+		e.Time = time.Now()
+	}
+	w.opts.OnEvent(e)
+}
