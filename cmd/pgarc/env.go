@@ -1,0 +1,39 @@
+package main
+
+import (
+	"io"
+	"os"
+
+	"golang.org/x/term"
+)
+
+// An env is what a command sees of the process it runs in.
+type env struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	getenv         func(string) string
+
+	stdoutTTY, stderrTTY bool
+
+	// width is the number of columns of the terminal that stdout, or else
+	// stderr, is; 0 if neither is one.
+	width int
+}
+
+// processEnv returns the env of this process.
+func processEnv() *env {
+	e := &env{
+		stdin:     os.Stdin,
+		stdout:    os.Stdout,
+		stderr:    os.Stderr,
+		getenv:    os.Getenv,
+		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
+		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),
+	}
+	for _, f := range []*os.File{os.Stdout, os.Stderr} {
+		if width, _, err := term.GetSize(int(f.Fd())); err == nil && e.width == 0 {
+			e.width = width
+		}
+	}
+	return e
+}

@@ -1,0 +1,287 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/toc"
+)
+
+const lsHelp = `pgarc ls lists what is in an archive.
+
+Usage:
+  pgarc ls [ARCHIVE] [NAME...] [options]
+
+Examples:
+  pgarc ls backup.dump
+  pgarc ls backup.dump --type fk 'fk_rails_*'
+  pgarc ls backup.dump --format list > todo.list   (for pg_restore -L)
+
+NAME is a dump id (2970), a bare name, schema.name, table.constraint, or any of
+these with the shell's *, ? and [a-z]; a name that looks like a pattern can be
+put in double quotes, as in SQL. Without one, everything is listed. Function
+names may be given with or without argument types.
+
+The size is that of the data as stored, compressed; "?" where the archive does
+not say, because pg_dump wrote it through a pipe.
+
+Options:
+  -t, --table NAME      only these tables (views, sequences, ...) and all that
+                        belongs to them; with --format list as pg_restore's -t:
+                        the table and its data alone, name without a schema
+  -n, --schema SCHEMA   only what is in these schemas
+      --type TYPE,...   only these types: table, index, fk, "fk constraint", ...
+      --section NAME    only this section: pre-data, data or post-data
+  -a, --all             also the entries that describe the archive itself
+      --format FORMAT   table (the default), or list: what pg_restore -l prints
+      --json            a JSON object in each line: the archive, the entries, a
+                        summary; the field "type" tells which
+  -h, --help            show this help
+
+-t, -n, --type and --section may be given several times. An entry is listed if
+it passes all that are given.
+
+` + exitStatusHelp
+
+// lsOptions are the options of pgarc ls.
+type lsOptions struct {
+	filter
+	all    bool
+	format string
+	json   bool
+}
+
+func (o *lsOptions) addFlags(f *pflag.FlagSet) {
+	o.filter.addFlags(f)
+	f.StringArrayVar(&o.sections, "section", nil, "only this section")
+	f.BoolVarP(&o.all, "all", "a", false, "also the entries that describe the archive")
+	f.StringVar(&o.format, "format", "table", "table or list")
+	f.BoolVar(&o.json, "json", false, "JSON, one object a line")
+}
+
+func newLsCommand(env *env) *cobra.Command {
+	var o lsOptions
+	cmd := &cobra.Command{
+		Use:               "ls [ARCHIVE] [NAME...]",
+		Short:             "list what is in an archive",
+		Long:              lsHelp,
+		ValidArgsFunction: completeNames(env),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runLs(cmd.Context(), env, o, args)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	completeFilter(cmd, env)
+	completeWords(cmd, "format", "table", "list")
+	return cmd
+}
+
+func runLs(_ context.Context, env *env, o lsOptions, args []string) error {
+	if o.format != "table" && o.format != "list" {
+		return &usageError{message: fmt.Sprintf("unknown format %q", o.format), hint: "--format table or --format list"}
+	}
+	if o.json && o.format == "list" {
+		return usagef("--json and --format list cannot be combined")
+	}
+	name, patterns, err := archiveArg(env, args)
+	if err != nil {
+		return err
+	}
+	r, err := openToPrint(env, name)
+	if err != nil {
+		return err
+	}
+	defer r.Close()
+	entries, err := o.entries(r.TOC, patterns)
+	if err != nil {
+		return err
+	}
+	out := bufio.NewWriterSize(env.stdout, 64<<10)
+	switch {
+	case o.json:
+		err = writeEntriesJSON(out, name, r, entries)
+	case o.format == "list":
+		err = writeList(out, r, entries)
+	default:
+		writeTable(out, env, name, r, entries)
+	}
+	if err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// entries returns what to list, in archive order.
+func (o *lsOptions) entries(t *toc.TOC, patterns []string) ([]*toc.Entry, error) {
+	if o.format == "list" {
+		return o.filter.pgRestoreEntries(t, patterns, o.all)
+	}
+	entries, err := o.filter.apply(t, patterns)
+	if err != nil {
+		return nil, err
+	}
+	if !o.all {
+		entries = slices.DeleteFunc(entries, (*toc.Entry).IsSpecial)
+	}
+	return entries, nil
+}
+
+// writeList writes what pg_restore -l prints (PrintTOCSummary).
+func writeList(w *bufio.Writer, r *archive.Reader, entries []*toc.Entry) error {
+	h := r.Header
+	fmt.Fprintf(w, ";\n; Archive created at %s\n", localTime(h.Created))
+	fmt.Fprintf(w, ";     dbname: %s\n", toc.OneLine(h.Database))
+	fmt.Fprintf(w, ";     TOC Entries: %d\n", len(r.TOC.Entries))
+	fmt.Fprintf(w, ";     Compression: %s\n", h.Compression.Algorithm)
+	fmt.Fprintf(w, ";     Dump Version: %s\n", h.Version)
+	fmt.Fprintf(w, ";     Format: %s\n", strings.ToUpper(h.Format.String()))
+	fmt.Fprintf(w, ";     Integer: %d bytes\n;     Offset: %d bytes\n", h.IntSize, h.OffSize)
+	if h.ServerVersion != "" {
+		fmt.Fprintf(w, ";     Dumped from database version: %s\n", h.ServerVersion)
+	}
+	if h.DumpVersion != "" {
+		fmt.Fprintf(w, ";     Dumped by pg_dump version: %s\n", h.DumpVersion)
+	}
+	fmt.Fprint(w, ";\n;\n; Selected TOC Entries:\n;\n")
+	for _, e := range entries {
+		if err := toc.WriteListEntry(w, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeTable writes the archive, its entries and their totals for people.
+func writeTable(w *bufio.Writer, env *env, name string, r *archive.Reader, entries []*toc.Entry) {
+	objects := countObjects(r.TOC)
+	fmt.Fprintf(w, "%s\n\n", headline(name, r, objects))
+	t := table{
+		columns: []column{{title: "ID", right: true}, {title: "KIND"}, {title: "SCHEMA"}, {title: "NAME", padTo: 64}, {title: "OWNER"}, {title: "SIZE", right: true}},
+		// Names are what one needs whole, but for the few that are very long.
+		shrink: []shrinkStep{{"NAME", 48}, {"SCHEMA", 12}, {"OWNER", 8}, {"NAME", 32}, {"OWNER", 6}, {"SCHEMA", 6}, {"NAME", 24}, {"KIND", 16}},
+	}
+	for _, e := range entries {
+		n := r.TOC.NameOf(e)
+		n.Schema = ""
+		t.add(e.ID.String(), visible(string(e.Kind)), visible(e.Namespace), visible(n.String()), visible(e.Owner.String), dataSize(e))
+	}
+	width := 0
+	if env.stdoutTTY {
+		width = env.width
+	}
+	t.write(w, width)
+	fmt.Fprintf(w, "\n%s\n", totalsOf(entries).line(objects))
+}
+
+// countObjects counts the entries but those that describe the archive itself.
+func countObjects(t *toc.TOC) int {
+	n := 0
+	for kind, count := range totalsOf(t.Entries).kinds {
+		if !kind.Info().Special {
+			n += count
+		}
+	}
+	return n
+}
+
+// dataSize is the size of an entry's data as a cell of a table.
+func dataSize(e *toc.Entry) string {
+	switch {
+	case e.Data == toc.DataNone:
+		return ""
+	case e.DataSize < 0:
+		return "?"
+	}
+	return byteSize(e.DataSize)
+}
+
+// byteSize is a size for people, in the units of pg_size_pretty.
+func byteSize(n int64) string {
+	const units = "kMGTP"
+	if n < 1<<10 {
+		return fmt.Sprintf("%d B", n)
+	}
+	size, unit := float64(n)/(1<<10), 0
+	for size >= 999.5 && unit < len(units)-1 {
+		size, unit = size/(1<<10), unit+1
+	}
+	if size < 9.95 {
+		return fmt.Sprintf("%.1f %cB", size, units[unit])
+	}
+	return fmt.Sprintf("%.0f %cB", size, units[unit])
+}
+
+// totals sums up entries.
+type totals struct {
+	entries     int
+	data        int   // entries with data
+	size        int64 // of those whose size is known
+	sizeUnknown bool  // of some it is not
+	kinds       map[toc.Kind]int
+}
+
+func totalsOf(entries []*toc.Entry) totals {
+	t := totals{entries: len(entries), kinds: make(map[toc.Kind]int)}
+	run := 0 // entries of one kind mostly stand together
+	for i, e := range entries {
+		run++
+		if i+1 == len(entries) || entries[i+1].Kind != e.Kind {
+			t.kinds[e.Kind] += run
+			run = 0
+		}
+		if e.Data != toc.DataNone {
+			t.data++
+			t.size += max(e.DataSize, 0)
+			t.sizeUnknown = t.sizeUnknown || e.DataSize < 0
+		}
+	}
+	return t
+}
+
+// line is the totals in words: how many of all, of which kinds, how much data.
+func (t totals) line(all int) string {
+	var b strings.Builder
+	if t.entries >= all {
+		fmt.Fprintf(&b, "%d entries", t.entries)
+	} else {
+		fmt.Fprintf(&b, "%d of %d entries", t.entries, all)
+	}
+	for i, kind := range t.byCount() {
+		if i == 4 {
+			fmt.Fprintf(&b, ", %d other kinds", len(t.kinds)-4)
+			break
+		}
+		b.WriteString([]string{": ", ", "}[min(i, 1)])
+		fmt.Fprintf(&b, "%d %s", t.kinds[kind], visible(string(kind)))
+	}
+	switch {
+	case t.data == 0:
+	case t.sizeUnknown:
+		fmt.Fprintf(&b, "; %d with data, size not known", t.data)
+	default:
+		fmt.Fprintf(&b, "; %s of data in %d", byteSize(t.size), t.data)
+	}
+	return b.String()
+}
+
+// byCount returns the kinds, the most frequent first.
+func (t totals) byCount() []toc.Kind {
+	var list []toc.Kind
+	for k := range t.kinds {
+		list = append(list, k)
+	}
+	slices.SortFunc(list, func(a, b toc.Kind) int {
+		if t.kinds[a] != t.kinds[b] {
+			return t.kinds[b] - t.kinds[a]
+		}
+		return strings.Compare(string(a), string(b))
+	})
+	return list
+}

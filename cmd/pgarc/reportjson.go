@@ -1,0 +1,226 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/toc"
+)
+
+// The JSON Lines of pgarc restore --json. They are an interface, as those in
+// json.go: fields and types may be added, never renamed or removed. "type" is
+// step, failed, skipped, notice, progress, error, and in the last line
+// summary.
+
+// stepRef says which step of which entry a line is about.
+type stepRef struct {
+	DumpID toc.DumpID `json:"dump_id"`
+	Kind   toc.Kind   `json:"kind"`
+	Schema string     `json:"schema,omitempty"`
+	Table  string     `json:"table,omitempty"` // of constraints, triggers and the like
+	Name   string     `json:"name"`
+	Action string     `json:"action"`
+	Phase  string     `json:"phase"`
+}
+
+func newStepRef(t *toc.TOC, s *restore.Step) *stepRef {
+	n := t.NameOf(s.Entry)
+	return &stepRef{s.Entry.ID, s.Entry.Kind, n.Schema, n.Table, n.Name, s.Action.String(), s.Phase.String()}
+}
+
+type stepJSON struct {
+	Type string `json:"type"` // "step"
+	*stepRef
+	Worker  int     `json:"worker"`
+	Seconds float64 `json:"seconds"`
+	Rows    int64   `json:"rows"`
+	Bytes   int64   `json:"bytes"`
+}
+
+type failedJSON struct {
+	Type string `json:"type"` // "failed"
+	*stepRef
+	Worker   int     `json:"worker"`
+	Seconds  float64 `json:"seconds"`
+	SQLState string  `json:"sqlstate,omitempty"` // absent: the server did not refuse anything
+	Message  string  `json:"message"`
+	Detail   string  `json:"detail,omitempty"`
+	Hint     string  `json:"hint,omitempty"`
+	Context  string  `json:"context,omitempty"`
+	Position int32   `json:"position,omitempty"` // in characters of sql, from 1
+	SQL      string  `json:"sql,omitempty"`
+	Exists   bool    `json:"already_exists,omitempty"`
+}
+
+type skippedJSON struct {
+	Type string `json:"type"` // "skipped"
+	*stepRef
+	Cause *stepRef `json:"cause"`
+}
+
+type noticeJSON struct {
+	Type string `json:"type"` // "notice"
+	*stepRef
+	Text string `json:"text"`
+}
+
+type progressJSON struct {
+	Type        string        `json:"type"` // "progress"
+	Seconds     float64       `json:"seconds"`
+	Phase       string        `json:"phase"`
+	Steps       int           `json:"steps"`
+	Done        int           `json:"done"`
+	Failed      int           `json:"failed"`
+	Stored      int64         `json:"stored_bytes"`
+	StoredTotal int64         `json:"stored_bytes_total"`
+	Rows        int64         `json:"rows"`
+	Bytes       int64         `json:"bytes"`
+	Running     []runningJSON `json:"running"`
+}
+
+type runningJSON struct {
+	*stepRef
+	Worker  int     `json:"worker"`
+	Seconds float64 `json:"seconds"`
+	Bytes   int64   `json:"bytes"`
+}
+
+type errorJSON struct {
+	Type    string `json:"type"` // "error"
+	Message string `json:"message"`
+}
+
+type restoreSummaryJSON struct {
+	Type        string         `json:"type"` // "summary"
+	ExitStatus  int            `json:"exit_status"`
+	Restored    int64          `json:"restored"` // entries, as are the next two
+	Failed      int64          `json:"failed"`
+	Skipped     int64          `json:"skipped"`
+	DropsFailed int            `json:"drops_failed"`
+	Steps       int            `json:"steps"`
+	NotBegun    int            `json:"steps_not_begun"`
+	Rows        int64          `json:"rows"`
+	Bytes       int64          `json:"bytes"`
+	Seconds     float64        `json:"seconds"`
+	Stopped     bool           `json:"stopped"`
+	Interrupted bool           `json:"interrupted"`
+	Phases      []phaseJSON    `json:"phases"`
+	Slowest     []stepTimeJSON `json:"slowest"`
+}
+
+type phaseJSON struct {
+	Phase   string  `json:"phase"`
+	Steps   int     `json:"steps"`
+	Seconds float64 `json:"seconds"`
+}
+
+type stepTimeJSON struct {
+	*stepRef
+	Seconds float64 `json:"seconds"`
+	Rows    int64   `json:"rows"`
+	Bytes   int64   `json:"bytes"`
+}
+
+// A jsonReporter is for programs.
+type jsonReporter struct {
+	mu           sync.Mutex
+	enc          *json.Encoder
+	toc          *toc.TOC
+	entries      tally
+	start        time.Time
+	lastProgress time.Time
+	err          error // the first of writing
+}
+
+func newJSONReporter(w io.Writer, t *toc.TOC) *jsonReporter {
+	return &jsonReporter{enc: newLineEncoder(w), toc: t, entries: make(tally)}
+}
+
+func (r *jsonReporter) write(v any) {
+	if err := r.enc.Encode(v); err != nil && r.err == nil {
+		r.err = err
+	}
+}
+
+func (r *jsonReporter) say(message string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.write(noticeJSON{Type: "notice", Text: message})
+}
+
+func (r *jsonReporter) event(e restore.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.entries.add(e)
+	if r.start.IsZero() {
+		r.start, r.lastProgress = e.Time, e.Time
+	}
+	var ref *stepRef
+	if e.Step != nil {
+		ref = newStepRef(r.toc, e.Step)
+	}
+	switch e.Type {
+	case restore.EventDone:
+		r.write(stepJSON{"step", ref, e.Worker, e.Duration.Seconds(), e.Rows, e.Bytes})
+	case restore.EventFailed:
+		r.write(newFailedJSON(ref, e))
+	case restore.EventSkipped:
+		r.write(skippedJSON{"skipped", ref, newStepRef(r.toc, e.Cause)})
+	case restore.EventNotice:
+		r.write(noticeJSON{"notice", ref, e.Text})
+	case restore.EventProgress:
+		if e.Time.Sub(r.lastProgress) >= plainInterval {
+			r.lastProgress = e.Time
+			r.write(r.newProgressJSON(e))
+		}
+	}
+}
+
+func newFailedJSON(ref *stepRef, e restore.Event) failedJSON {
+	j := failedJSON{Type: "failed", stepRef: ref, Worker: e.Worker, Seconds: e.Duration.Seconds(),
+		Message: e.Err.Err.Error(), SQL: strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, e.Err.SQL), "\n"), Exists: e.Err.Exists}
+	if pg := e.Err.PgError(); pg != nil {
+		j.SQLState, j.Message, j.Detail, j.Hint, j.Context = pg.Code, pg.Message, pg.Detail, pg.Hint, pg.Where
+		j.Position = pg.Position
+	}
+	return j
+}
+
+func (r *jsonReporter) newProgressJSON(e restore.Event) progressJSON {
+	p := e.Progress
+	j := progressJSON{Type: "progress", Seconds: e.Time.Sub(r.start).Seconds(), Phase: p.Phase.String(), Steps: p.Steps,
+		Done: p.Done, Failed: p.Failed, Stored: p.Stored, StoredTotal: p.StoredTotal, Rows: p.Rows, Bytes: p.Bytes,
+		Running: []runningJSON{}}
+	for _, s := range p.Running {
+		j.Running = append(j.Running, runningJSON{newStepRef(r.toc, s.Step), s.Worker, e.Time.Sub(s.Since).Seconds(), s.Bytes})
+	}
+	return j
+}
+
+func (r *jsonReporter) finish(result *restore.Result, err error) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if err != nil {
+		r.write(errorJSON{"error", err.Error()})
+	}
+	if result == nil {
+		result = new(restore.Result)
+	}
+	j := restoreSummaryJSON{Type: "summary", ExitStatus: restoreStatus(result, err), Steps: result.Steps, NotBegun: result.Left,
+		Rows: result.Rows, Bytes: result.Bytes, Seconds: result.Duration.Seconds(),
+		Stopped: result.Stopped, Interrupted: result.Interrupted, Phases: []phaseJSON{}, Slowest: []stepTimeJSON{}}
+	j.Restored, j.Failed, j.Skipped = r.entries.counts()
+	j.DropsFailed = count(result.Failed, isDrop)
+	for _, p := range result.Phases {
+		j.Phases = append(j.Phases, phaseJSON{p.Phase.String(), p.Steps, p.Duration.Seconds()})
+	}
+	for _, s := range result.Slowest {
+		j.Slowest = append(j.Slowest, stepTimeJSON{newStepRef(r.toc, s.Step), s.Duration.Seconds(), s.Rows, s.Bytes})
+	}
+	r.write(j)
+	return r.err
+}

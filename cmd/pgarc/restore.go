@@ -1,0 +1,255 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/spf13/cobra"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/toc"
+)
+
+const restoreHelp = `pgarc restore restores an archive into a database, on several connections at once.
+
+Usage:
+  pgarc restore [ARCHIVE] -d DATABASE [options]
+  pgarc restore [ARCHIVE] --scratch [options]
+
+Examples:
+  pgarc restore backup.dump -d mastodon
+  pgarc restore backup.dump -d postgres --create -j 8
+  pgarc restore backup.dump -d mastodon --dry-run
+  pgarc restore backup.dump --scratch-run 'psql -c "SELECT count(*) FROM accounts"'
+
+What fails does not stop the rest: what needs it is skipped, and every failure
+is reported with the server's message and the whole statement.
+
+Connection:
+  -d, --dbname DATABASE  a database name, "key=value ..." or postgresql://...;
+                         what it says goes before the next three
+  -h, --host HOST        host name, or the directory of a socket
+  -p, --port PORT
+  -U, --username NAME
+  -w, --no-password      never ask for a password
+  -W, --password         ask for it first
+      --role NAME        SET ROLE after connecting
+  The PG* variables, ~/.pgpass and services work as in psql.
+
+What to restore (as pg_restore; names are exact, without a schema):
+  -n, --schema NAME           only objects in this schema
+  -N, --exclude-schema NAME   none in this schema
+  -t, --table NAME            this table (view, sequence, ...) and its data
+  -I, --index NAME            this index
+  -P, --function 'NAME(ARGS)' this function
+  -T, --trigger 'TABLE NAME'  this trigger
+      --strict-names          a name that nothing has is an error
+  -L, --use-list FILE         what FILE lists, in its order (pgarc ls --format list)
+      --section NAME          pre-data, data or post-data
+  -a, --data-only             -s, --schema-only          --statistics-only
+      --no-data                   --no-schema            --no-statistics
+      --statistics
+  -x, --no-privileges         no grants; also --no-acl
+      --no-comments  --no-policies  --no-publications  --no-subscriptions
+      --no-security-labels
+  -n, -N, -t, -I, -P, -T and --section may be given several times.
+
+How:
+  -j, --jobs N              connections at work at once; by default one for each
+                            processor of this machine, at least 2, at most 8
+  -c, --clean               drop what is to be restored first
+      --if-exists           ... where it exists
+  -C, --create              create the archive's database; -d is where to do that
+  -1, --single-transaction  all or nothing, on one connection
+  -e, --exit-on-error       stop at the first failure
+  -O, --no-owner            what is made belongs to the user who restores
+      --no-tablespaces      --no-table-access-method
+      --no-data-for-failed-tables
+                            leave out the data of tables that could not be made
+      --disable-triggers    with --data-only: no triggers while loading
+  -S, --superuser NAME      ... as this role
+      --enable-row-security
+      --dry-run             print the steps, without a server
+
+A server to throw away, from the PostgreSQL that is installed on this machine:
+      --scratch             restore into it and keep it until Ctrl-C; roles that
+                            the archive names are made there, tablespaces are
+                            left out
+      --scratch-run COMMAND run COMMAND with PGHOST, PGDATABASE ... set to it, and
+                            end with its exit status
+
+Output:
+  -v, --verbose  a line for each step
+  -q, --quiet    nothing but failures
+      --json     a JSON object in each line of stdout: step, failed, skipped,
+                 notice, progress, and last summary
+  -?, --help     show this help
+
+The first Ctrl-C cancels what runs on the server and ends with the summary; the
+second stops at once.
+
+Exit status:
+  0    all done
+  1    could not connect, or stopped by -e or -1
+  2    wrong usage
+  3    restored, but entries failed or were skipped
+  4    the archive is damaged, or not an archive
+  130  interrupted
+`
+
+func newRestoreCommand(env *env) *cobra.Command {
+	var o restoreOptions
+	cmd := &cobra.Command{
+		Use:   "restore [ARCHIVE]",
+		Short: "restore an archive into a database",
+		Long:  restoreHelp,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return runRestore(cmd.Context(), env, &o, args)
+		},
+	}
+	o.addFlags(cmd.Flags())
+	completeFilter(cmd, env)
+	return cmd
+}
+
+func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string) error {
+	if err := o.check(); err != nil {
+		return err
+	}
+	name, rest, err := archiveArg(env, args)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return usagef("too many arguments (first is %q)", rest[0])
+	}
+	a, err := openArchive(env, name)
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if err := o.choose(env, a); err != nil {
+		return err
+	}
+	if o.dryRun {
+		return o.writePlan(env, a.TOC)
+	}
+	ctx, stop := interruptible(ctx)
+	defer stop()
+	if o.isScratch() {
+		return o.runScratch(ctx, env, name, a, stop)
+	}
+	cfg, err := o.conn.connect(ctx, env)
+	if err != nil {
+		return interruption(ctx, err)
+	}
+	return o.restoreInto(ctx, env, name, a, cfg)
+}
+
+// choose sets the selection, and warns of what is odd about it.
+func (o *restoreOptions) choose(env *env, a *archive.Reader) error {
+	sel, warnings, err := o.selection.selection(a.TOC)
+	if err == nil {
+		var more []string
+		selected := sel.Apply(a.TOC)
+		more, err = o.selection.checkNames(selected)
+		isEmpty := len(selected.Entries()) == 0 && len(toc.Selection{}.Apply(a.TOC).Entries()) > 0
+		if warnings = append(warnings, more...); err == nil && isEmpty {
+			warnings = append(warnings, "nothing to restore: no entry passes the selection")
+		}
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s\n", visible(w))
+	}
+	o.Selection = sel
+	if o.SingleTransaction {
+		o.Jobs = 1
+	}
+	return err
+}
+
+// interruptible returns a context that ends with the first Ctrl-C or SIGTERM.
+// The second one then kills the process, as it would without pgarc's doing.
+func interruptible(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop)
+	return ctx, stop
+}
+
+var errInterrupted = errors.New("interrupted")
+
+// interruption returns what to say of err if the user has interrupted: that.
+func interruption(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return &exitError{exitInterrupted, errInterrupted}
+	}
+	return err
+}
+
+// restoreInto restores the archive and reports. It returns what the exit
+// status says: nil, or an exitError.
+func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string, a *archive.Reader, cfg *pgconn.Config) error {
+	var rep reporter = newTextReporter(env, o.verbose, o.quiet)
+	if o.json {
+		rep = newJSONReporter(env.stdout, a.TOC)
+	}
+	opts := o.Options
+	opts.OnEvent = rep.event
+	silence := context.AfterFunc(ctx, func() {
+		rep.say("interrupted: cancelling what runs; once more stops at once")
+	})
+	defer silence()
+	result, err := restore.Run(ctx, a, cfg, opts)
+	silence()
+	err = restoreError(ctx, name, err)
+	unwritten := rep.finish(result, err)
+	status := restoreStatus(result, err)
+	switch {
+	case status == exitOK && unwritten != nil:
+		return fmt.Errorf("writing the report: %w", unwritten)
+	case status == exitOK:
+		return nil
+	case result != nil && status == exitInterrupted: // the summary has said it
+		return &exitError{code: status}
+	}
+	return &exitError{status, err}
+}
+
+// restoreError words what ended a restore.
+func restoreError(ctx context.Context, name string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case ctx.Err() != nil:
+		return errInterrupted
+	case exitCode(err) == exitArchive:
+		return &fileError{name, err}
+	}
+	return asConnectError(err)
+}
+
+// restoreStatus is the exit status of a restore. Of several reasons the one
+// counts that asks most of the user.
+func restoreStatus(result *restore.Result, err error) int {
+	switch {
+	case errors.Is(err, errInterrupted), result != nil && result.Interrupted:
+		return exitInterrupted
+	case err != nil:
+		return exitCode(err)
+	case result == nil:
+		return exitOK
+	}
+	switch {
+	case result.Stopped:
+		return exitFailed
+	case len(result.Failed)+len(result.Skipped) > 0:
+		return exitPartly
+	}
+	return exitOK
+}

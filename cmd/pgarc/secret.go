@@ -1,0 +1,27 @@
+package main
+
+import (
+	"regexp"
+
+	"github.com/pgarc/pgarc/toc"
+)
+
+// Where passwords stand in definitions: OPTIONS (password '…') of user mappings
+// and servers, and password=… in the connection string of a subscription.
+var (
+	secretOption = regexp.MustCompile(`(?i)(password"?\s+(?:E)?)'(?:[^'\\]|''|\\.)*'`)
+	secretInConn = regexp.MustCompile(`(?i)(password\s*=\s*)(?:''(?:[^']|'''')*''|[^\s']+)`)
+	secretInURL  = regexp.MustCompile(`(?i)(://[^:/@\s']*:)[^@\s']+(@)`)
+)
+
+// withoutSecrets replaces passwords in a statement that a report prints: logs
+// travel. pgarc ddl prints definitions as they are.
+func withoutSecrets(kind toc.Kind, sql string) string {
+	switch kind {
+	case "USER MAPPING", "SERVER", "FOREIGN DATA WRAPPER", toc.Subscription:
+		sql = secretOption.ReplaceAllString(sql, `${1}'********'`)
+		sql = secretInConn.ReplaceAllString(sql, `${1}********`)
+		sql = secretInURL.ReplaceAllString(sql, `${1}********${2}`)
+	}
+	return sql
+}

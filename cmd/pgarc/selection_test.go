@@ -1,0 +1,192 @@
+package main
+
+import (
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/spf13/pflag"
+
+	"github.com/pgarc/pgarc/toc"
+)
+
+// parseRestore parses the options of pgarc restore.
+func parseRestore(t *testing.T, args ...string) *restoreOptions {
+	t.Helper()
+	var o restoreOptions
+	fs := pflag.NewFlagSet("restore", pflag.ContinueOnError)
+	o.addFlags(fs)
+	if err := fs.Parse(args); err != nil {
+		t.Fatalf("%q: %v", args, err)
+	}
+	return &o
+}
+
+func TestSelectionFlags(t *testing.T) {
+	tests := []struct {
+		args string
+		want toc.Selection
+	}{
+		{"", toc.Selection{}},
+		{"-n a --schema b,c", toc.Selection{Schemas: []string{"a", "b,c"}}},
+		{"-N a --exclude-schema b", toc.Selection{ExcludeSchemas: []string{"a", "b"}}},
+		{"-t a --table b", toc.Selection{Tables: []string{"a", "b"}}},
+		{"-I a --index b", toc.Selection{Indexes: []string{"a", "b"}}},
+		{"-P f(integer,text) --function g()", toc.Selection{Functions: []string{"f(integer,text)", "g()"}}},
+		{"-T a --trigger b", toc.Selection{Triggers: []string{"a", "b"}}},
+		{"-a", toc.Selection{DataOnly: true}}, {"--data-only", toc.Selection{DataOnly: true}},
+		{"-s", toc.Selection{SchemaOnly: true}}, {"--schema-only", toc.Selection{SchemaOnly: true}},
+		{"--statistics-only", toc.Selection{StatisticsOnly: true}},
+		{"--statistics", toc.Selection{Statistics: true}},
+		{"--no-data", toc.Selection{NoData: true}},
+		{"--no-schema", toc.Selection{NoSchema: true}},
+		{"--no-statistics", toc.Selection{NoStatistics: true}},
+		{"--section data --section=post-data", toc.Selection{Sections: []toc.Section{toc.SectionData, toc.SectionPostData}}},
+		{"--section pre-data", toc.Selection{Sections: []toc.Section{toc.SectionPreData}}},
+		{"-C", toc.Selection{Create: true}}, {"--create", toc.Selection{Create: true}},
+		{"-x", toc.Selection{NoPrivileges: true}}, {"--no-privileges", toc.Selection{NoPrivileges: true}},
+		{"--no-acl", toc.Selection{NoPrivileges: true}},
+		{"--no-comments", toc.Selection{NoComments: true}},
+		{"--no-policies", toc.Selection{NoPolicies: true}},
+		{"--no-publications", toc.Selection{NoPublications: true}},
+		{"--no-subscriptions", toc.Selection{NoSubscriptions: true}},
+		{"--no-security-labels", toc.Selection{NoSecurityLabels: true}},
+	}
+	for _, tt := range tests {
+		o := parseRestore(t, append(strings.Fields(tt.args), "-d", "x")...)
+		if err := o.check(); err != nil {
+			t.Errorf("%s: %v", tt.args, err)
+			continue
+		}
+		got, warnings, err := o.selection.selection(testTOC(t))
+		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, tt.want) {
+			t.Errorf("%s:\n got %+v, %q, %v\nwant %+v", tt.args, got, warnings, err, tt.want)
+		}
+	}
+}
+
+// testTOC is a small archive's.
+func testTOC(t *testing.T) *toc.TOC {
+	t.Helper()
+	list, err := toc.New([]*toc.Entry{
+		{ID: 5, Kind: toc.Schema, Tag: "app", Section: toc.SectionPreData, Defn: "CREATE SCHEMA app;\n"},
+		{ID: 7, Kind: toc.Table, Tag: "accounts", Namespace: "app", Section: toc.SectionPreData, Defn: "CREATE TABLE app.accounts ();\n"},
+		{ID: 8, Kind: toc.Function, Tag: "grow(integer)", Namespace: "app", Section: toc.SectionPreData, Defn: "CREATE FUNCTION …;\n"},
+		{ID: 9, Kind: toc.Index, Tag: "accounts_idx", Namespace: "app", Section: toc.SectionPostData, Defn: "CREATE INDEX …;\n", Deps: []toc.DumpID{7}},
+		{ID: 10, Kind: toc.Trigger, Tag: "accounts stamp", Namespace: "app", Section: toc.SectionPostData, Defn: "CREATE TRIGGER …;\n", Deps: []toc.DumpID{7}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestListFile(t *testing.T) {
+	dir := t.TempDir()
+	good, bad := filepath.Join(dir, "good"), filepath.Join(dir, "bad")
+	write(t, good, "; a comment\n9; 1259 1 INDEX app accounts_idx me\nnonsense\n7; again\n")
+	write(t, bad, "6;\n")
+
+	s := selectionFlags{listFile: good}
+	got, warnings, err := s.selection(testTOC(t))
+	if err != nil || !got.UseList || !reflect.DeepEqual(got.List, []toc.DumpID{9, 7}) {
+		t.Errorf("list %v, %v; want [9 7]", got.List, err)
+	}
+	if len(warnings) != 1 || !strings.HasSuffix(warnings[0], "line ignored: nonsense") {
+		t.Errorf("warnings %q", warnings)
+	}
+	for file, want := range map[string]string{bad: "could not find entry for ID 6", filepath.Join(dir, "none"): "no such file"} {
+		s := selectionFlags{listFile: file}
+		if _, _, err := s.selection(testTOC(t)); err == nil || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), file) {
+			t.Errorf("%s: error %v, want %q with the file's name", file, err, want)
+		}
+	}
+}
+
+func TestUnmatchedNames(t *testing.T) {
+	tests := []struct {
+		args, want, hint string
+	}{
+		{"-n ap", `no schema "ap" in the archive`, `"app"`},
+		{"-t app.accounts", `no table "app.accounts" in the archive`, `"accounts"`},
+		{"-I accounts_id", `no index "accounts_id" in the archive`, `"accounts_idx"`},
+		{"-P grow", `no function "grow" in the archive`, `"grow(integer)"`},
+		{"-T stamp", `no trigger "stamp" in the archive`, `"accounts stamp"`},
+		{"-t accounts", "", ""},
+		{"-N nowhere", "", ""},
+	}
+	for _, tt := range tests {
+		o := parseRestore(t, append(strings.Fields(tt.args), "-d", "x")...)
+		sel, _, err := o.selection.selection(testTOC(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		warnings, err := o.selection.checkNames(sel.Apply(testTOC(t)))
+		if got := strings.Join(warnings, "\n"); err != nil || tt.want == "" && got != "" || !strings.Contains(got, tt.want) || !strings.Contains(got, tt.hint) {
+			t.Errorf("%s: warnings %q, %v; want %q and %s", tt.args, got, err, tt.want, tt.hint)
+		}
+		o.selection.strictNames = true
+		_, err = o.selection.checkNames(sel.Apply(testTOC(t)))
+		if (err != nil) != (tt.want != "") || err != nil && err.Error() != tt.want {
+			t.Errorf("--strict-names %s: error %v, want %q", tt.args, err, tt.want)
+		}
+	}
+}
+
+// The texts are pg_restore's, where it has one (restore-semantics.md 1.3).
+func TestRestoreConflicts(t *testing.T) {
+	together := func(a, b string) string { return "options " + a + " and " + b + " cannot be used together" }
+	tests := []struct{ args, want string }{
+		{"", "no database to restore into: -d/--dbname is missing"},
+		{"-s -a -d x", together("-s/--schema-only", "-a/--data-only")},
+		{"-s --statistics-only -d x", together("-s/--schema-only", "--statistics-only")},
+		{"-a --statistics-only -d x", together("-a/--data-only", "--statistics-only")},
+		{"-a --no-data -d x", together("-a/--data-only", "--no-data")},
+		{"-s --no-schema -d x", together("-s/--schema-only", "--no-schema")},
+		{"--statistics-only --no-statistics -d x", together("--statistics-only", "--no-statistics")},
+		{"--statistics --no-statistics -d x", together("--statistics", "--no-statistics")},
+		{"-a --statistics -d x", together("-a/--data-only", "--statistics")},
+		{"-s --statistics -d x", together("-s/--schema-only", "--statistics")},
+		{"-c -a -d x", together("-c/--clean", "-a/--data-only")},
+		{"--if-exists -d x", "option --if-exists requires option -c/--clean"},
+		{"-C -1 -d x", together("-C/--create", "-1/--single-transaction")},
+		{"-1 -j 2 -d x", "cannot specify both --single-transaction and multiple jobs"},
+		{"-j 0 -d x", "-j/--jobs must be at least 1"},
+		{"-q -v -d x", together("-q/--quiet", "-v/--verbose")},
+		{"--dry-run --scratch", together("--dry-run", "--scratch")},
+		{"--dry-run --scratch-run true", together("--dry-run", "--scratch-run")},
+		{"--scratch -h x", together("--scratch", "-h/--host")},
+		{"--scratch -p 1", together("--scratch", "-p/--port")},
+		{"--scratch -U x", together("--scratch", "-U/--username")},
+		{"--scratch -W", together("--scratch", "-W/--password")},
+		{"--scratch -d postgres:///x", "with --scratch, -d is the name of the database to make"},
+		{"--section data --section all -d x", `unknown section "all"`},
+		{"-F p -d x", `unrecognized archive format "p"`},
+		{"-w -W -d x", together("-w/--no-password", "-W/--password")},
+		{"-l -d x", "-l/--list is not supported"},
+		{"-f out.sql", "-f/--file is not supported"},
+		{"--filter f -d x", "--filter is not supported"},
+		{"--transaction-size 10 -d x", "--transaction-size is not supported"},
+		{"--restrict-key k -d x", "--restrict-key is not supported"},
+		{"--use-set-session-authorization -d x", "--use-set-session-authorization is not supported"},
+
+		{"-1 -j 1 -d x", ""}, {"-1 -d x", ""}, {"-Fc -d x", ""}, {"--format=directory -d x", ""},
+		{"--dry-run", ""}, {"--scratch", ""}, {"--scratch-run true", ""}, {"--scratch -d name -j 4", ""},
+		{"-c --if-exists -C -d x", ""}, {"-s=false -a -d x", ""},
+	}
+	for _, tt := range tests {
+		err := parseRestore(t, strings.Fields(tt.args)...).check()
+		if tt.want == "" {
+			if err != nil {
+				t.Errorf("%s: %v", tt.args, err)
+			}
+			continue
+		}
+		if err == nil || !strings.HasPrefix(err.Error(), tt.want) {
+			t.Errorf("%s: got error %v, want %q", tt.args, err, tt.want)
+		} else if exitCode(err) != exitUsage {
+			t.Errorf("%s: exit status %d, want %d", tt.args, exitCode(err), exitUsage)
+		}
+	}
+}
