@@ -43,7 +43,10 @@ func (o *restoreOptions) runScratch(ctx context.Context, env *env, name string, 
 		fmt.Fprintf(log, "pgarc: "+format+"\n", args...)
 	}
 	forgetConnection()
-	server, err := pgscratch.Start(ctx, pgscratch.Options{Log: linePrefixer{log}})
+	server, err := pgscratch.Start(ctx, pgscratch.Options{
+		Log:      linePrefixer{log},
+		Settings: map[string]string{"wal_level": "logical"}, // else every publication warns
+	})
 	if err != nil {
 		return interruption(ctx, err)
 	}
@@ -128,7 +131,7 @@ func makeRoles(ctx context.Context, conn *pgconn.PgConn, encoding string, roles 
 	if err := execute(ctx, conn, "SET client_encoding = "+script.Literal(encoding, true)); err != nil {
 		return fmt.Errorf("encoding of the archive: %w", err)
 	}
-	defer execute(ctx, conn, "RESET client_encoding")
+	defer func() { _ = execute(ctx, conn, "RESET client_encoding") }()
 	result := conn.ExecParams(ctx, "SELECT rolname FROM pg_catalog.pg_roles", nil, nil, nil, nil).Read()
 	if result.Err != nil {
 		return fmt.Errorf("listing roles: %w", result.Err)
