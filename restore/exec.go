@@ -78,9 +78,10 @@ func (x *executor) run(ctx context.Context, s *session, t *task) {
 // create sends the definition of an entry and reports whether the object is
 // there now.
 //
-// A definition of several statements is one transaction. If it fails it is
-// tried again statement by statement, so that a table is not lost, with all
-// its data, because the server lacks what its last ALTER TABLE asks for.
+// A definition of several statements is one transaction. If that of a table or
+// index fails it is tried again statement by statement, so that a table is not
+// lost, with all its data, because the server lacks what its last ALTER TABLE
+// asks for.
 func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 	there := true
 	for _, st := range t.step.Statements {
@@ -91,7 +92,7 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 		if isPublic(t.step.Entry) && alreadyExists(err) {
 			continue // every database has it; pg_dump before 11 makes it all the same
 		}
-		if err != nil && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
+		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 {
 				there = x.createApart(ctx, s, t, parts) && there
 				continue
@@ -103,6 +104,12 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 }
 
 func isPublic(e *toc.Entry) bool { return e.Kind == toc.Schema && e.Tag == "public" }
+
+// worthApart reports whether an object is of use without the statements that
+// follow its first.
+func worthApart(e *toc.Entry) bool {
+	return isTable(e) || isIndex(e) || e.Kind == toc.MaterializedView
+}
 
 // createApart sends the statements of a definition one by one. Only the first
 // makes the object.

@@ -291,7 +291,7 @@ func TestCannotConnect(t *testing.T) {
 func TestTwice(t *testing.T) {
 	s := server(t)
 	f := fixtures.Get(t, "15/c-gzip")
-	compareRestoresAfter(t, s, f.Path, restore.Options{Jobs: 4}, "-j4", "-j4")
+	compareRestoresAfter(t, s, f.Path, restore.Options{Jobs: 4}, "-j4", "-1")
 }
 
 // TestNoDataForFailedTables: the data of a table that exists are loaded by

@@ -31,12 +31,16 @@ func TestMain(m *testing.M) { scratchtest.Main(m) }
 // two databases.
 func TestSameAsPgRestore(t *testing.T) {
 	s := server(t)
-	for _, f := range fixtures.Custom(t) {
+	for _, f := range fixtures.All(t) {
 		if !readable(t, s, f.Path) {
 			continue
 		}
+		flags := "-j4"
+		if f.Format == "tar" { // which pg_restore reads from front to back only
+			flags = ""
+		}
 		t.Run(f.Name, func(t *testing.T) {
-			compareRestores(t, s, f.Path, restore.Options{Jobs: 4}, "-j4")
+			compareRestores(t, s, f.Path, restore.Options{Jobs: 4}, flags)
 		})
 	}
 }
@@ -58,7 +62,7 @@ func TestSameOptions(t *testing.T) {
 		{"data only, triggers off", restore.Options{Jobs: 4, DisableTriggers: true, Selection: toc.Selection{DataOnly: true}}, "-a --disable-triggers -j4", "-s"},
 		{"no owner, no privileges", restore.Options{Jobs: 4, NoOwner: true, Selection: toc.Selection{NoPrivileges: true}}, "-O -x -j4", ""},
 		{"one schema", restore.Options{Jobs: 4, Selection: toc.Selection{Schemas: []string{"public"}}}, "-n public -j4", ""},
-		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true}, "-c --if-exists -j4", "-j4"},
+		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true}, "-c --if-exists -j4", "-1"},
 		{"single transaction", restore.Options{SingleTransaction: true}, "-1", ""},
 		{"one table", restore.Options{Jobs: 4, Selection: toc.Selection{Tables: []string{"tags"}}}, "-t tags -j4", ""},
 		{"sections", restore.Options{Jobs: 4, Selection: toc.Selection{Sections: []toc.Section{toc.SectionPreData, toc.SectionData}}}, "--section=pre-data --section=data -j4", ""},
@@ -89,7 +93,7 @@ func TestCreateDatabase(t *testing.T) {
 // must take all of them.
 func TestNewerServer(t *testing.T) {
 	s := scratchtest.ServerVersion(t, 18)
-	for _, f := range fixtures.Custom(t) {
+	for _, f := range fixtures.All(t) {
 		if f.Major != "16" && f.Major != "17" && f.Major != "18" || isPartial(f) {
 			continue
 		}
@@ -124,7 +128,7 @@ func withoutLZ4(r *restore.Result) *restore.Result {
 // isPartial reports whether a fixture holds only a part of a database, which
 // does not restore by itself.
 func isPartial(f fixtures.Fixture) bool {
-	for _, name := range []string{"c-data", "c-data-section", "c-post", "c-statistics-only", "c-via-root", "c-two-tables", "c-column-inserts", "c-odd-schema", "c-pre"} {
+	for _, name := range []string{"c-data", "c-data-section", "c-post", "c-statistics-only", "c-via-root", "c-two-tables", "c-column-inserts", "c-odd-schema", "c-pre", "c-exclude-data"} {
 		if strings.HasSuffix(f.Name, "/"+name) {
 			return true
 		}
@@ -157,12 +161,11 @@ func compareRestores(t *testing.T, s *pgscratch.Server, path string, opts restor
 // pg_restore with the given flags makes.
 func compareRestoresAfter(t *testing.T, s *pgscratch.Server, path string, opts restore.Options, flags, first string) {
 	t.Helper()
-	theirs, ours := scratchtest.Database(t, s), scratchtest.Database(t, s)
+	theirs, problems := judged(t, s, path, flags, first)
+	ours := scratchtest.Database(t, s)
 	if first != "" {
-		judge(t, s, path, theirs, first)
 		judge(t, s, path, ours, first)
 	}
-	problems := judge(t, s, path, theirs, flags)
 	r := run(t, s, path, ours, opts)
 	if problems == "" || onlyPublic(problems) {
 		expectNoFailures(t, r)
@@ -170,6 +173,24 @@ func compareRestoresAfter(t *testing.T, s *pgscratch.Server, path string, opts r
 		t.Errorf("pg_restore had errors, pgarc none:\n%s", problems)
 	}
 	compareDumps(t, dump(t, s, ours), dump(t, s, theirs))
+}
+
+// judged returns a database into which pg_restore has restored, and what it
+// complained of. Under -j it may deadlock with itself (docs/restore.md 10.8);
+// such a run is no judge of anything.
+func judged(t *testing.T, s *pgscratch.Server, path, flags, first string) (db, problems string) {
+	t.Helper()
+	for range 10 {
+		db = scratchtest.Database(t, s)
+		if first != "" {
+			judge(t, s, path, db, first)
+		}
+		problems = judge(t, s, path, db, flags)
+		if !strings.Contains(problems, "deadlock detected") {
+			break
+		}
+	}
+	return db, problems
 }
 
 // onlyPublic reports whether all that pg_restore had to say is that schema
