@@ -38,8 +38,9 @@ var blockBuffers = sync.Pool{New: func() any { b := make([]byte, blockBuffer); r
 // decoder it keeps its first failure.
 type blockReader struct {
 	src     io.ReaderAt
-	size    int64 // of the archive
-	intSize int   // bytes of an integer, sign byte included
+	part    section // what src is then; closed with this
+	size    int64   // of the archive
+	intSize int     // bytes of an integer, sign byte included
 	signed  bool
 	typed   bool // blocks start with a type byte
 
@@ -158,6 +159,9 @@ func (b *blockReader) release() {
 		blockBuffers.Put(&buf)
 	}
 	b.buf, b.r, b.w = nil, 0, 0
+	if b.part != nil {
+		b.part.Close()
+	}
 	if b.err == nil {
 		b.err = errClosed
 	}

@@ -7,9 +7,10 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zlib"
 	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
+
+	"github.com/pgarc/pgarc/internal/inflate"
 )
 
 // codec is how one stored stream is compressed. That is not quite the
@@ -33,9 +34,6 @@ const maxZstdWindow = 128 << 20
 // fastest on a bufio.Reader.
 const inflateBuffer = 16 << 10
 
-// errTrailing: there is something behind the end of the compressed data.
-var errTrailing = errors.New("data after the end of the compressed stream")
-
 // A decompressor reads decompressed data. Its io.EOF means that the stream
 // ended where its format says and with the right checksum, and that its source
 // is at its end too.
@@ -48,7 +46,7 @@ type decompressor interface {
 func (c codec) open(r io.Reader) (decompressor, error) {
 	switch c {
 	case codecZlib:
-		return openZlib(r)
+		return openZlib(r), nil
 	case codecGzip:
 		return openGzip(r)
 	case codecLZ4:
@@ -65,50 +63,19 @@ type plain struct{ io.Reader }
 func (plain) release() {}
 
 // A zlibReader reads a zlib stream (RFC 1950).
-type zlibReader struct {
-	in *bufio.Reader
-	z  io.ReadCloser // nil before the first use
-}
+type zlibReader struct{ inflate.Reader }
 
-var zlibReaders = sync.Pool{New: func() any { return &zlibReader{in: bufio.NewReaderSize(nil, inflateBuffer)} }}
+var zlibReaders = sync.Pool{New: func() any { return new(zlibReader) }}
 
-func openZlib(r io.Reader) (decompressor, error) {
+func openZlib(r io.Reader) decompressor {
 	z := zlibReaders.Get().(*zlibReader)
-	z.in.Reset(r)
-	var err error
-	if z.z == nil {
-		z.z, err = zlib.NewReader(z.in)
-	} else {
-		err = z.z.(zlib.Resetter).Reset(z.in, nil)
-	}
-	if err != nil {
-		z.release()
-		return nil, err
-	}
-	return z, nil
-}
-
-func (z *zlibReader) Read(p []byte) (int, error) {
-	n, err := z.z.Read(p)
-	if err == io.EOF {
-		err = atEnd(z.in)
-	}
-	return n, err
+	z.Reset(r)
+	return z
 }
 
 func (z *zlibReader) release() {
-	z.in.Reset(nil)
+	z.Reset(nil)
 	zlibReaders.Put(z)
-}
-
-// atEnd returns io.EOF if r has no more.
-func atEnd(r *bufio.Reader) error {
-	switch _, err := r.ReadByte(); err {
-	case nil:
-		return errTrailing
-	default:
-		return err
-	}
 }
 
 // A gzipReader reads a gzip file (RFC 1952), of one member or several. As in

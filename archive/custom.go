@@ -29,19 +29,20 @@ type custom struct {
 // newCustom reads header and TOC of a custom-format archive (ReadHead, ReadToc
 // and InitArchiveFmt_Custom in the pg_backup_*.c files).
 func newCustom(src io.ReaderAt, size int64) (*Reader, error) {
-	d := newDecoder(io.NewSectionReader(src, 0, size), size)
-	h, format, warnings := readHeader(d)
-	h.Format = FormatCustom
-	tocStart := d.offset()
-	entries, err := readTOC(d, h, format, formatByteCustom)
-	if err != nil {
+	s, tocStart, warnings, err := readCustom(newDecoder(sequential(src, 0, size), size))
+	if s == nil {
 		return nil, err
 	}
-	t, err := newTOC(entries, h, tocStart)
-	if err != nil {
+	s.src, s.size = src, size
+	h := s.header
+	if err != nil && !isDamage(err) {
 		return nil, err
 	}
-	s := &custom{src: src, size: size, header: h, signed: d.signed, codec: streamCodec(h.Compression.Algorithm), entries: t, start: d.offset()}
+	if err != nil {
+		s.walkErr = err // nobody knows where the data begin
+		s.measure(size)
+		return nil, &PartialError{&Reader{Header: h, TOC: s.entries, size: size, store: s}, err}
+	}
 	end := size
 	if s.readCopy(tocStart) {
 		end = size - (s.start - tocStart)
@@ -52,10 +53,30 @@ func newCustom(src io.ReaderAt, size int64) (*Reader, error) {
 		}
 		warnings = append(warnings, newerWarning(h.Version))
 	}
-	if w := s.measure(end); w != "" {
-		warnings = append(warnings, w)
+	r := &Reader{Header: h, TOC: s.entries, Warnings: warnings, size: size, store: s}
+	if cut := s.measure(end); cut != nil {
+		r.Damage = cut
 	}
-	return &Reader{Header: h, TOC: t, Warnings: warnings, size: size, store: s}, nil
+	return r, nil
+}
+
+// readCustom reads header and TOC. What it returns does not know yet where the
+// data are read from. With an error it may still return a store, of the entries
+// before the damage.
+func readCustom(d *decoder) (s *custom, tocStart int64, warnings []string, err error) {
+	h, format, warnings := readHeader(d)
+	h.Format = FormatCustom
+	tocStart = d.offset()
+	entries, err := readTOC(d, h, format, formatByteCustom)
+	if err != nil && len(entries) == 0 {
+		return nil, 0, nil, err
+	}
+	t, tocErr := newTOC(entries, h, tocStart)
+	if tocErr != nil {
+		return nil, 0, nil, cmp.Or(err, tocErr)
+	}
+	s = &custom{header: h, signed: d.signed, codec: streamCodec(h.Compression.Algorithm), entries: t, start: d.offset()}
+	return s, tocStart, warnings, err
 }
 
 // readTOC reads the entries behind the header, whose format byte must be the
@@ -69,6 +90,9 @@ func readTOC(d *decoder, h Header, format, want byte) ([]*toc.Entry, error) {
 		d.fail(ErrUnsupported, "the \"files\" format of PostgreSQL 7")
 	default:
 		d.fail(ErrCorrupt, fmt.Sprintf("format %d in the header, %d expected", format, want))
+	}
+	if d.err != nil {
+		return nil, d.err
 	}
 	entries := readEntries(d, h.Version, want != formatByteCustom)
 	if d.err != nil && h.Version.worthTrying() && !h.Version.supported() {
@@ -122,7 +146,7 @@ func (s *custom) readCopy(tocStart int64) bool {
 
 // decoder returns a decoder of the file from an offset on.
 func (s *custom) decoder(at int64) *decoder {
-	d := newDecoder(io.NewSectionReader(s.src, at, s.size-at), s.size-at)
+	d := newDecoder(sequential(s.src, at, s.size-at), s.size-at)
 	d.intSize, d.offSize, d.signed = s.header.IntSize, s.header.OffSize, s.signed
 	return d
 }
@@ -177,9 +201,9 @@ func (s *custom) checkUnknown(end int64) error {
 }
 
 // measure computes the sizes of located blocks: each ends where the next
-// begins, the last at end. It returns a warning if the file ends before the
-// data do.
-func (s *custom) measure(end int64) (warning string) {
+// begins, the last at end. It returns an error if the file ends before the data
+// do.
+func (s *custom) measure(end int64) (cut *FormatError) {
 	var located []*toc.Entry
 	for _, e := range s.entries.Entries {
 		if e.Data == toc.DataLocated {
@@ -190,7 +214,7 @@ func (s *custom) measure(end int64) (warning string) {
 	for i := len(located) - 1; i >= 0; i-- {
 		e := located[i]
 		if e.Offset >= s.size {
-			warning = fmt.Sprintf("archive is truncated: it has %d bytes, and the data of entry %d begin at byte %#x", s.size, e.ID, e.Offset)
+			cut = &FormatError{Kind: ErrTruncated, Offset: s.size, ID: e.ID, What: fmt.Sprintf("the archive ends, and the data of this entry begin at byte %#x", e.Offset)}
 			continue
 		}
 		to := end
@@ -199,7 +223,7 @@ func (s *custom) measure(end int64) (warning string) {
 		}
 		e.DataSize = max(0, to-e.Offset)
 	}
-	return warning
+	return cut
 }
 
 // countMissing counts the entries whose data must be looked for.
@@ -237,27 +261,37 @@ func (s *custom) block(e *toc.Entry, size int64) (*blockReader, error) {
 	}
 	b := s.newBlockReader(e.Offset, blockBuffer)
 	b.id, b.hint = e.ID, size
+	if b.part = newSection(s.src, e.Offset, size); b.part != nil {
+		b.src = b.part
+	}
 	kind, id := b.header()
-	want := byte(blockData)
-	if e.Kind == toc.Blobs && b.typed {
-		want = blockBlobs
-	}
-	err, what := b.err, ""
-	switch {
-	case err != nil:
-	case kind != want:
-		what = fmt.Sprintf("data block of type %d, %d expected", kind, want)
-	case id != e.ID:
-		what = fmt.Sprintf("data block of entry %d", id)
-	}
-	if what != "" {
-		err = &FormatError{Kind: ErrCorrupt, Offset: e.Offset, ID: e.ID, What: what}
+	err := b.err
+	if err == nil {
+		err = s.checkHeader(e, kind, id, e.Offset)
 	}
 	if err != nil {
 		b.release()
 		return nil, err
 	}
 	return b, nil
+}
+
+// checkHeader checks that the header of the block at offset is the entry's.
+func (s *custom) checkHeader(e *toc.Entry, kind byte, id toc.DumpID, offset int64) error {
+	want := byte(blockData)
+	if e.Kind == toc.Blobs && s.header.Version.has(minorCopyStmt) {
+		want = blockBlobs
+	}
+	what := ""
+	switch {
+	case kind != want:
+		what = fmt.Sprintf("data block of type %d, %d expected", kind, want)
+	case id != e.ID:
+		what = fmt.Sprintf("data block of entry %d", id)
+	default:
+		return nil
+	}
+	return &FormatError{Kind: ErrCorrupt, Offset: offset, ID: e.ID, What: what}
 }
 
 func (s *custom) data(e *toc.Entry) (*Data, error) {
@@ -276,24 +310,29 @@ func (s *custom) largeObjects(e *toc.Entry) iter.Seq2[LargeObject, error] {
 			return
 		}
 		defer b.release()
-		for {
-			oid := uint32(b.int()) // OIDs are unsigned, but stored as ints
-			if b.err != nil {
-				yield(LargeObject{}, b.err)
-				return
-			}
-			if oid == 0 {
-				return
-			}
-			c := &chunkReader{b: b, start: b.offset()}
-			d := &Data{stored: c, codec: s.codec, nothing: s.codec != codecZlib}
-			more := yield(LargeObject{oid, d}, nil)
-			d.Close()
-			if !more {
-				return
-			}
-			c.skip() // an error stays in b
+		s.objects(b, yield)
+	}
+}
+
+// objects walks over the large objects of a block, whose header was read.
+func (s *custom) objects(b *blockReader, yield func(LargeObject, error) bool) {
+	for {
+		oid := uint32(b.int()) // OIDs are unsigned, but stored as ints
+		if b.err != nil {
+			yield(LargeObject{}, b.err)
+			return
 		}
+		if oid == 0 {
+			return
+		}
+		c := &chunkReader{b: b, start: b.offset()}
+		d := &Data{stored: c, codec: s.codec, nothing: s.codec != codecZlib}
+		more := yield(LargeObject{oid, d}, nil)
+		d.Close()
+		if !more {
+			return
+		}
+		c.skip() // an error stays in b
 	}
 }
 

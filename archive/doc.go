@@ -25,6 +25,13 @@
 // pipe has not; it is then walked once from front to back, by
 // [Reader.Locate] or by the first call that needs a place.
 //
+// # Streams
+//
+// [NewStream] reads an archive that comes through a pipe, once, from front to
+// back. Its data can be opened in the order they have in it; several consumers
+// may work side by side, in bounded memory. [Open] does the same with a custom
+// or tar file that was compressed as a whole, as by gzip.
+//
 // # Damaged and untrusted files
 //
 // Bad input gives an error, never a panic, a hang, or memory whose amount a

@@ -21,7 +21,8 @@ type entryReader struct {
 }
 
 // readEntries reads the TOC (ReadToc in pg_backup_archiver.c). files says that
-// it is that of a directory or tar archive.
+// it is that of a directory or tar archive. With an error in d it returns the
+// entries before the one in which it is.
 func readEntries(d *decoder, v Version, files bool) []*toc.Entry {
 	r := entryReader{decoder: d, version: v, files: files}
 	count := int(d.int())
@@ -40,8 +41,8 @@ func readEntries(d *decoder, v Version, files bool) []*toc.Entry {
 		entries = append(entries, e)
 	}
 	d.index, d.id = 0, 0
-	if d.err != nil {
-		return nil
+	if d.err != nil && len(entries) > 0 {
+		entries = entries[:len(entries)-1]
 	}
 	return entries
 }

@@ -32,8 +32,13 @@ var (
 	// ErrNoData: the entry has no data of the kind that was asked for.
 	ErrNoData = errors.New("entry has no data")
 
-	// ErrNotSeekable: the input cannot be read at an offset (a pipe).
+	// ErrNotSeekable: what is asked for would need an input that can be read
+	// at an offset, and this one is a stream.
 	ErrNotSeekable = errors.New("input is not seekable")
+
+	// ErrPassed: the data of this entry lie behind the place to which the
+	// stream was read. Such errors match ErrNotSeekable too.
+	ErrPassed = fmt.Errorf("the stream is past the data: %w", ErrNotSeekable)
 )
 
 // A FormatError says where in an archive something is wrong, and what.
@@ -126,3 +131,23 @@ func (e *NotArchiveError) Error() string { return "not a pg_dump archive: this i
 
 // Unwrap returns ErrNotArchive.
 func (e *NotArchiveError) Unwrap() error { return ErrNotArchive }
+
+// isDamage reports whether an error is of the archive's bytes, not of getting
+// at them.
+func isDamage(err error) bool { return errors.Is(err, ErrTruncated) || errors.Is(err, ErrCorrupt) }
+
+// A PartialError is why an archive could not be opened whose table of contents
+// is broken in the middle. What comes before the damage is still of use.
+type PartialError struct {
+	// Partial has the entries before the damage, and the data of those that say
+	// where their data are.
+	Partial *Reader
+
+	Err error
+}
+
+// Error returns what is wrong.
+func (e *PartialError) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error that there would be if nothing could be read.
+func (e *PartialError) Unwrap() error { return e.Err }

@@ -22,6 +22,8 @@ type files struct {
 	folder  folder
 	header  Header
 	entries *toc.TOC
+
+	trailing bool // toc.dat goes on behind the TOC
 }
 
 // A folder is where the files are.
@@ -89,10 +91,15 @@ func openData(f folder, name string, id toc.DumpID, nothing bool) (*Data, error)
 	if err != nil {
 		return nil, &FormatError{File: file, Offset: -1, ID: id, What: "opening", Err: err}
 	}
+	return fileData(in, size, file, c, id, nothing), nil
+}
+
+// fileData returns the data of a file, which is read from in.
+func fileData(in io.ReadCloser, size int64, file string, c codec, id toc.DumpID, nothing bool) *Data {
 	r := &fileReader{name: file, id: id, size: size, closer: in}
 	r.in = fileBuffers.Get().(*bufio.Reader)
 	r.in.Reset(&counted{r: r, in: in})
-	return &Data{stored: r, codec: c, nothing: nothing && c != codecGzip}, nil
+	return &Data{stored: r, codec: c, nothing: nothing && c != codecGzip}
 }
 
 var fileBuffers = sync.Pool{New: func() any { return bufio.NewReaderSize(nil, 64<<10) }}
@@ -178,18 +185,41 @@ func newFiles(f folder, format Format, size int64) (*Reader, error) {
 	if c == codecNone {
 		length, _ = f.size(file)
 	}
+	s, warnings, err := readTOCFile(data, length, file, format)
+	if s == nil || err != nil && !isDamage(err) {
+		return nil, err
+	}
+	s.folder = f
+	if err != nil {
+		s.measure()
+		return nil, &PartialError{&Reader{Header: s.header, TOC: s.entries, size: size, store: s}, err}
+	}
+	warnings = append(warnings, s.measure()...)
+	return &Reader{Header: s.header, TOC: s.entries, Warnings: warnings, size: size, store: s}, nil
+}
+
+// readTOCFile reads a toc.dat of length bytes, or -1 if unknown. What it
+// returns does not know its folder yet. With an error it may still return a
+// store, of the entries before the damage.
+func readTOCFile(data io.Reader, length int64, file string, format Format) (s *files, warnings []string, err error) {
 	d := newDecoder(data, length)
 	d.file = file
 	h, formatByte, warnings := readHeader(d)
 	h.Format = format
 	tocStart := d.offset()
 	entries, err := readTOC(d, h, formatByte, formatByteTar)
-	if err != nil {
-		return nil, err
+	if err != nil && len(entries) > 0 {
+		if t, tocErr := newTOC(entries, h, tocStart); tocErr == nil {
+			return &files{header: h, entries: t, trailing: true}, nil, err
+		}
 	}
-	if !d.atEnd() {
+	if err != nil {
+		return nil, nil, err
+	}
+	atEnd := d.atEnd()
+	if !atEnd {
 		if !h.Version.supported() {
-			return nil, &UnsupportedVersionError{h.Version, d.err}
+			return nil, nil, &UnsupportedVersionError{h.Version, d.err}
 		}
 		warnings = append(warnings, fmt.Sprintf("%s goes on behind the table of contents", file))
 	} else if !h.Version.supported() {
@@ -197,11 +227,9 @@ func newFiles(f folder, format Format, size int64) (*Reader, error) {
 	}
 	t, err := newTOC(entries, h, tocStart)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s := &files{folder: f, header: h, entries: t}
-	warnings = append(warnings, s.measure()...)
-	return &Reader{Header: h, TOC: t, Warnings: warnings, size: size, store: s}, nil
+	return &files{header: h, entries: t, trailing: !atEnd}, warnings, nil
 }
 
 // locate has nothing to do: every file has its name.

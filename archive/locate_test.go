@@ -98,7 +98,7 @@ func TestTOCCopy(t *testing.T) {
 	}
 }
 
-// TestTruncatedOffsets: a cut archive with offsets opens, with a warning.
+// TestTruncatedOffsets: a cut archive with offsets opens, and says that it is.
 func TestTruncatedOffsets(t *testing.T) {
 	whole := synthetic{minor: 16, entries: sample()}.encode(t)
 	r, err := reader(whole)
@@ -109,8 +109,8 @@ func TestTruncatedOffsets(t *testing.T) {
 	if r, err = reader(whole[:cut]); err != nil {
 		t.Fatal(err)
 	}
-	if len(r.Warnings) != 1 {
-		t.Errorf("Warnings = %q, want one", r.Warnings)
+	if !errors.Is(r.Damage, archive.ErrTruncated) {
+		t.Errorf("Damage = %v, want ErrTruncated", r.Damage)
 	}
 	if e := r.TOC.Lookup(20); e.Offset+e.DataSize != cut {
 		t.Errorf("DataSize of the cut entry = %d, its end %d, want %d", e.DataSize, e.Offset+e.DataSize, cut)

@@ -20,6 +20,10 @@ type Reader struct {
 	TOC      *toc.TOC
 	Warnings []string // what is odd but did not stop Open; one line each
 
+	// Damage is what opening the archive showed to be broken in it: a file that
+	// ends before its data do. nil does not mean that it is whole; see Verify.
+	Damage error
+
 	size   int64
 	store  store
 	closer io.Closer
@@ -50,6 +54,8 @@ type LargeObject struct {
 
 // Open opens an archive: a custom-format file, a directory, or a tar file.
 // Errors name it. It reads the header and the table of contents, not the data.
+// What can only be read forward, a named pipe or an archive that was compressed
+// once more, is opened as by [NewStream].
 func Open(name string) (*Reader, error) {
 	r, err := open(name)
 	var path *fs.PathError
@@ -67,25 +73,34 @@ func open(name string) (*Reader, error) {
 	if info.IsDir() {
 		return openDirectory(name)
 	}
-	if !info.Mode().IsRegular() {
-		return nil, ErrNotSeekable
-	}
 	f, err := os.Open(name)
 	if err != nil {
 		return nil, err
 	}
-	r, err := NewReader(f, info.Size())
-	if err != nil {
-		f.Close()
-		return nil, err
+	var r *Reader
+	if info.Mode().IsRegular() {
+		r, err = NewReader(f, info.Size())
+	} else { // a named pipe, a tape
+		r, err = NewStream(f)
 	}
-	r.closer = f
-	return r, nil
+	var partial *PartialError
+	switch {
+	case err == nil:
+		r.closer = f
+	case errors.As(err, &partial):
+		partial.Partial.closer = f
+	default:
+		f.Close()
+	}
+	return r, err
 }
 
 // NewReader reads an archive in custom or tar format from the size bytes of ra.
 // It reads the header and the table of contents, not the data. Closing the
 // Reader does not close ra.
+//
+// One that was compressed once more with gzip, zstd or LZ4 is read as a stream
+// (see [Reader.Streaming]), with a warning.
 func NewReader(ra io.ReaderAt, size int64) (*Reader, error) {
 	start := make([]byte, max(0, min(size, sniffSize)))
 	n, err := ra.ReadAt(start, 0)
@@ -97,21 +112,28 @@ func NewReader(ra io.ReaderAt, size int64) (*Reader, error) {
 	case strings.HasPrefix(string(start), magic):
 		r, err := newCustom(ra, size)
 		if err != nil && errors.Is(err, ErrCorrupt) && lineEndsConverted(start) {
-			err = &NotArchiveError{Kind: KindCRLF, Inner: KindCustom, What: "a custom-format archive in which something changed line ends, as a transfer in text mode does"}
+			err = errLineEnds
 		}
 		return r, err
 	case isTar(start):
 		return newTar(ra, size)
 	}
-	return nil, sniff(ra, start, size)
+	err = sniff(ra, start, size)
+	if not, ok := err.(*NotArchiveError); ok && readThrough(not) {
+		return newCompressed(ra, size, not.Kind)
+	}
+	return nil, err
 }
 
 // Size returns the size of the archive in bytes; for a directory, of all its
-// files.
+// files; -1 for a stream.
 func (r *Reader) Size() int64 { return r.size }
 
 // Close closes the file that Open opened. Data that are being read fail.
 func (r *Reader) Close() error {
+	if s, ok := r.store.(*stream); ok {
+		s.close()
+	}
 	if r.closer == nil {
 		return nil
 	}
@@ -134,7 +156,8 @@ func (r *Reader) Locate(ctx context.Context) error {
 
 // Data opens the data of an entry: the text of a COPY, with its end marker, or
 // INSERT commands. An entry that has none gives ErrNoData, and so does a BLOBS
-// entry, whose data are read with [Reader.LargeObjects].
+// entry, whose data are read with [Reader.LargeObjects]. On a stream it waits,
+// and skips what comes before; see [NewStream].
 func (r *Reader) Data(e *toc.Entry) (*Data, error) {
 	e, err := r.find(e, false)
 	if err != nil {
@@ -172,7 +195,7 @@ func (r *Reader) find(e *toc.Entry, blobs bool) (*toc.Entry, error) {
 		}
 		return nil, &FormatError{Kind: ErrNoData, Offset: -1, ID: e.ID, What: "the entry " + what}
 	}
-	if own.Data == toc.DataUnlocated {
+	if own.Data == toc.DataUnlocated && !r.Streaming() {
 		if err := r.store.locate(context.Background()); own.Data == toc.DataUnlocated {
 			return nil, err
 		}

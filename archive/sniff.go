@@ -107,16 +107,20 @@ func sniff(ra io.ReaderAt, b []byte, size int64) error {
 		more := make([]byte, min(size, sniffIntoMax))
 		n, _ := ra.ReadAt(more, 0) // what can be read will do
 		inside, within := identify(decompressStart(kind, more[:n]))
-		e.Inner = inside
-		if inside == KindUnknown || inside == KindEmpty {
-			within = "a file"
-		}
-		e.What = within + " " + what
-		if inside == KindCustom {
-			e.What = "a pg_dump archive in custom format, " + strings.Replace(what, "compressed", "compressed once more", 1)
-		}
+		return compressedError(kind, what, inside, within)
 	}
 	return e
+}
+
+// compressedError says what is inside something compressed.
+func compressedError(kind FileKind, what string, inside FileKind, within string) *NotArchiveError {
+	if inside == KindUnknown || inside == KindEmpty {
+		within = "a file"
+	}
+	if inside == KindCustom {
+		within, what = "a pg_dump archive in custom format,", strings.Replace(what, "compressed", "compressed once more", 1)
+	}
+	return &NotArchiveError{Kind: kind, Inner: inside, What: within + " " + what}
 }
 
 // identify says what starts with b.
@@ -198,6 +202,8 @@ func decompressStart(kind FileKind, b []byte) []byte {
 	n, _ := io.ReadFull(r, out) // an error is the cut's
 	return out[:n]
 }
+
+var errLineEnds error = &NotArchiveError{Kind: KindCRLF, Inner: KindCustom, What: "a custom-format archive in which something changed line ends, as a transfer in text mode does"}
 
 // lineEndsConverted reports whether every line feed in b follows a carriage
 // return, which pg_dump writes nowhere: something treated b as text.

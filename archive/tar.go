@@ -6,6 +6,7 @@ import (
 	"io"
 	"iter"
 	"maps"
+	"path"
 	"strconv"
 	"strings"
 )
@@ -54,7 +55,7 @@ func newTar(src io.ReaderAt, size int64) (*Reader, error) {
 	if err := t.index(size); err != nil {
 		return nil, err
 	}
-	if _, _, ok := find(t, tocName); !ok {
+	if _, _, ok := find(t, tocName); !ok && !t.descend() {
 		return nil, t.identify()
 	}
 	r, err := newFiles(t, FormatTar, size)
@@ -78,20 +79,66 @@ func (t *tarFile) index(size int64) error {
 		switch {
 		case err == io.EOF:
 			return nil
-		case errors.Is(err, io.ErrUnexpectedEOF):
-			t.broken = &FormatError{Kind: ErrTruncated, Offset: offset, What: "the tar file ends within a member"}
-			return nil
-		case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
-			t.broken = &FormatError{Kind: ErrCorrupt, Offset: offset, What: "tar header", Err: err}
-			return nil
 		case err != nil:
-			return &FormatError{Offset: offset, What: "reading", Err: err}
+			err := tarError(err, offset)
+			if err.Kind == nil {
+				return err
+			}
+			t.broken = err
+			return nil
 		}
 		name := strings.TrimPrefix(h.Name, "./")
 		if _, seen := t.members[name]; !seen && h.Typeflag == tar.TypeReg {
 			t.members[name] = member{offset, h.Size}
 		}
 	}
+}
+
+// tarError makes the error of a tar reader at offset. Its kind is nil if the
+// file could not be read.
+func tarError(err error, offset int64) *FormatError {
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return &FormatError{Kind: ErrTruncated, Offset: offset, What: "the tar file ends within a member"}
+	case errors.Is(err, tar.ErrHeader), errors.Is(err, tar.ErrFieldTooLong):
+		return &FormatError{Kind: ErrCorrupt, Offset: offset, What: "tar header", Err: err}
+	}
+	return &FormatError{Offset: offset, What: "reading", Err: err}
+}
+
+// tocFolder returns the path before toc.dat, or a compressed toc.dat, if name
+// is that of one. Somebody who packs a directory often packs its name too.
+func tocFolder(name string) (prefix string, ok bool) {
+	prefix, base := path.Split(name)
+	for _, s := range suffixes {
+		base = strings.TrimSuffix(base, s.suffix)
+	}
+	return prefix, base == tocName
+}
+
+// descend takes the only folder that has a toc.dat for the top of the tar file.
+// It reports whether there is one.
+func (t *tarFile) descend() bool {
+	top, found := "", false
+	for name := range t.members {
+		prefix, ok := tocFolder(name)
+		if ok && found && prefix != top {
+			return false
+		}
+		if ok {
+			top, found = prefix, true
+		}
+	}
+	inside := make(map[string]member, len(t.members))
+	for name, m := range t.members {
+		if name, ok := strings.CutPrefix(name, top); ok {
+			inside[name] = m
+		}
+	}
+	if found {
+		t.members = inside
+	}
+	return found
 }
 
 func (t *tarFile) size(name string) (int64, bool) {
@@ -101,7 +148,7 @@ func (t *tarFile) size(name string) (int64, bool) {
 
 func (t *tarFile) open(name string) (io.ReadCloser, int64, error) {
 	m := t.members[name]
-	return io.NopCloser(io.NewSectionReader(t.src, m.offset, m.size)), m.size, nil
+	return openSection(t.src, m.offset, m.size), m.size, nil
 }
 
 func (t *tarFile) names() iter.Seq[string] { return maps.Keys(t.members) }
@@ -113,14 +160,21 @@ func (t *tarFile) missing() error {
 	return errMissing
 }
 
+var errBaseBackup = &NotArchiveError{Kind: KindBaseBackup, What: "a physical backup (pg_basebackup) as a tar file, not a dump"}
+
+// isBaseBackup reports whether only a physical backup has such a file.
+func isBaseBackup(name string) bool {
+	return name == "PG_VERSION" || name == "backup_label" || strings.HasPrefix(name, "base/")
+}
+
 // identify says what a tar file without toc.dat is.
 func (t *tarFile) identify() error {
 	for name := range t.members {
 		switch {
-		case name == "PG_VERSION" || name == "backup_label" || strings.HasPrefix(name, "base/"):
-			return &NotArchiveError{Kind: KindBaseBackup, What: "a physical backup (pg_basebackup) as a tar file, not a dump"}
+		case isBaseBackup(name):
+			return errBaseBackup
 		case strings.HasSuffix(name, "/"+tocName):
-			return &NotArchiveError{Kind: KindTarOfDir, What: "a tar file of the directory of an archive: " + name + " is not at its top"}
+			return &NotArchiveError{Kind: KindTarOfDir, What: "a tar file of the directories of several archives, one of them with " + name}
 		}
 	}
 	if t.broken != nil {
