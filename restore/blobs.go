@@ -33,7 +33,9 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 			return
 		}
 	}
-	for object, err := range x.source.LargeObjects(t.step.Entry) {
+	objects := x.source.LargeObjects(t.step.Entry)
+	t.tell()
+	for object, err := range objects {
 		if !t.fail("", RoleLoad, err) {
 			break
 		}

@@ -12,13 +12,12 @@ import (
 // copyData streams the data of a table into COPY … FROM stdin.
 func (x *executor) copyData(ctx context.Context, s *session, t *task) {
 	sql := t.copyStatement()
-	data, err := x.source.Data(t.step.Entry)
+	data, err := t.open(x.source)
 	if err != nil {
 		t.fail("", RoleLoad, err)
 		return
 	}
 	defer data.Close()
-	t.data.Store(data)
 	text := &copyText{task: t, data: data}
 	tag, err := s.conn.CopyFrom(ctx, text, sql)
 	if readErr := text.stop(); readErr != nil {

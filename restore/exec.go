@@ -37,6 +37,27 @@ type task struct {
 	bytes atomic.Int64 // of data sent
 	data  atomic.Pointer[archive.Data]
 	err   *StepError // the first failure
+
+	// opened, if not nil, is called once the data are open: a stream can then
+	// go on to the next.
+	opened func()
+}
+
+// open opens the data of the task's entry.
+func (t *task) open(src source) (*archive.Data, error) {
+	data, err := src.Data(t.step.Entry)
+	if err != nil {
+		return nil, err
+	}
+	t.data.Store(data)
+	t.tell()
+	return data, nil
+}
+
+func (t *task) tell() {
+	if t.opened != nil {
+		t.opened()
+	}
 }
 
 // stored returns how many bytes of the archive the task has read.

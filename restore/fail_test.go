@@ -3,6 +3,9 @@ package restore_test
 import (
 	"context"
 	"errors"
+	"io"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -314,5 +317,76 @@ func TestNoDataForFailedTables(t *testing.T) {
 		if len(r.Failed) == 0 || loaded == without || (len(r.Skipped) > 0) != without {
 			t.Errorf("option %t: failed %v, skipped %v, loaded %t", without, r.Failed, r.Skipped, loaded)
 		}
+	}
+}
+
+// TestInterruptedStream: a pipe that gives nothing does not hold up the end.
+func TestInterruptedStream(t *testing.T) {
+	s := server(t)
+	f := fixtures.Get(t, "15/c-none")
+	bytes, err := os.ReadFile(f.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, w := io.Pipe()
+	go w.Write(bytes[:len(bytes)*3/4]) // and then silence
+	a, err := archive.NewStream(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	opts := restore.Options{Jobs: 3, OnEvent: func(e restore.Event) {
+		if e.Type == restore.EventProgress && e.Progress.Rows > 0 {
+			cancel()
+		}
+	}}
+	result, err := restore.Run(ctx, a, config(t, s, scratchtest.Database(t, s)), opts)
+	if err != nil || !result.Interrupted || result.Left == 0 {
+		t.Errorf("result %+v, error %v; want to be interrupted", result, err)
+	}
+}
+
+// TestTruncated restores what is whole in an archive that was cut off, from a
+// file and from a pipe.
+func TestTruncated(t *testing.T) {
+	s := server(t)
+	f := fixtures.Get(t, "15/c-none")
+	bytes, err := os.ReadFile(f.Path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	bytes = bytes[:len(bytes)-60000]
+	file := filepath.Join(t.TempDir(), "cut.dump")
+	if err := os.WriteFile(file, bytes, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var rows []int64
+	for _, from := range []string{"file", "pipe"} {
+		a, err := archive.Open(file)
+		if from == "pipe" {
+			a, err = archive.NewStream(strings.NewReader(string(bytes)))
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		r, err := restore.Run(t.Context(), a, config(t, s, scratchtest.Database(t, s)), restore.Options{Jobs: 3})
+		if err != nil {
+			t.Fatalf("from a %s: %v", from, err)
+		}
+		if len(r.Failed) == 0 || r.Left != 0 {
+			t.Errorf("from a %s: failed %v, left %d; want the tables that are cut off to fail", from, r.Failed, r.Left)
+		}
+		for _, e := range r.Failed {
+			if e.SQLState() == "" && !errors.Is(e, archive.ErrTruncated) {
+				t.Errorf("from a %s: %v; want it to say that the archive is truncated", from, e)
+			}
+		}
+		rows = append(rows, r.Rows)
+	}
+	if rows[0] != rows[1] || rows[0] == 0 {
+		t.Errorf("%d rows came from the file, %d from the pipe; want as many", rows[0], rows[1])
 	}
 }

@@ -22,13 +22,12 @@ const maxStatement = 1 << 30
 // pg_restore it treats each as its own transaction; to save time it sends many
 // in one, and again one by one if that one fails.
 func (x *executor) insertData(ctx context.Context, s *session, t *task) {
-	data, err := x.source.Data(t.step.Entry)
+	data, err := t.open(x.source)
 	if err != nil {
 		t.fail("", RoleLoad, err)
 		return
 	}
 	defer data.Close()
-	t.data.Store(data)
 	split := newStatementReader(data, x.toc.StdStrings)
 	var batch []string
 	size := 0

@@ -18,23 +18,36 @@ import (
 // connection, a wrong password, a lost server. Entries that failed are not an
 // error but in the Result, which is nil only if nothing was begun. When ctx is
 // cancelled, running statements are cancelled on the server, and the Result
-// says what was done; that is no error either.
+// says what was done; that is no error either. A stream is closed then.
 func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Options) (*Result, error) {
-	if err := a.Locate(ctx); err != nil {
-		return nil, err
+	damage := a.Locate(ctx)
+	if damage != nil && !errors.Is(damage, archive.ErrTruncated) && !errors.Is(damage, archive.ErrCorrupt) {
+		return nil, damage
 	}
 	sel := opts.Selection.Apply(a.TOC)
 	plan, err := NewPlan(sel, opts)
 	if err != nil {
 		return nil, err
 	}
-	serial := opts.Jobs <= 1 || opts.SingleTransaction || a.TOC.DepsAreOIDs
+	var stream *archive.Reader
+	if a.Streaming() {
+		if a.TOC.DepsAreOIDs {
+			return nil, fmt.Errorf("%w: an archive of before PostgreSQL 8.0 says too little to be restored from a stream; save it to a file", archive.ErrNotSeekable)
+		}
+		stream = a
+		plan.streamed()
+		// A pipe that gives nothing would hold up the end.
+		defer context.AfterFunc(ctx, func() { a.Close() })()
+	}
+	oneAtATime := opts.Jobs <= 1 || opts.SingleTransaction || a.TOC.DepsAreOIDs
 	ownBlobs := a.Header.Version.AtLeast(1, 12)
 	w := &work{
 		plan:   plan,
 		opts:   opts,
-		serial: serial,
+		single: oneAtATime,
 		config: config,
+		damage: damage,
+		stream: stream,
 		exec: executor{
 			toc:         a.TOC,
 			source:      a,
@@ -57,7 +70,10 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	}
 	w.slots[0].session, w.slots[0].alive = first, true
 	defer w.closeAll()
-	if !w.plan.Schema && !w.opts.DisableTriggers {
+	if w.damage != nil { // what is whole is restored all the same
+		w.emit(Event{Type: EventNotice, Text: "warning: the archive is damaged: " + w.damage.Error()})
+	}
+	if !w.plan.Schema && !w.opts.DisableTriggers && w.stream == nil {
 		if err := w.orderData(ctx, first); err != nil {
 			return nil, fmt.Errorf("read the foreign keys of the database: %w", err)
 		}
@@ -67,7 +83,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 			return nil, err
 		}
 	}
-	w.sched = NewScheduler(w.plan.Steps, w.serial)
+	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
 	err = w.loop(ctx)
 	switch {
 	case !w.opts.SingleTransaction:

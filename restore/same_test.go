@@ -6,6 +6,7 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -41,6 +42,40 @@ func TestSameAsPgRestore(t *testing.T) {
 		}
 		t.Run(f.Name, func(t *testing.T) {
 			compareRestores(t, s, f.Path, restore.Options{Jobs: 4}, flags)
+		})
+	}
+}
+
+// TestSameFromPipe restores from a stream, whose data come in their own order.
+func TestSameFromPipe(t *testing.T) {
+	s := server(t)
+	for _, f := range fixtures.All(t) {
+		if f.Format == "directory" || !readable(t, s, f.Path) {
+			continue
+		}
+		t.Run(f.Name, func(t *testing.T) {
+			theirs, problems := judged(t, s, f.Path, "", "")
+			ours := scratchtest.Database(t, s)
+			file, err := os.Open(f.Path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer file.Close()
+			r, w := io.Pipe()
+			go func() {
+				_, err := io.Copy(w, file)
+				w.CloseWithError(err)
+			}()
+			a, err := archive.NewStream(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			result := runReader(t, s, a, ours, restore.Options{Jobs: 4})
+			if problems == "" || onlyPublic(problems) {
+				expectNoFailures(t, result)
+			}
+			compareDumps(t, dump(t, s, ours), dump(t, s, theirs))
 		})
 	}
 }
@@ -208,6 +243,11 @@ func run(t *testing.T, s *pgscratch.Server, path, db string, opts restore.Option
 		t.Fatal(err)
 	}
 	defer a.Close()
+	return runReader(t, s, a, db, opts)
+}
+
+func runReader(t *testing.T, s *pgscratch.Server, a *archive.Reader, db string, opts restore.Options) *restore.Result {
+	t.Helper()
 	config, err := pgconn.ParseConfig(s.ConnString(db))
 	if err != nil {
 		t.Fatal(err)
@@ -216,7 +256,7 @@ func run(t *testing.T, s *pgscratch.Server, path, db string, opts restore.Option
 	defer cancel()
 	r, err := restore.Run(ctx, a, config, opts)
 	if err != nil {
-		t.Fatalf("restore of %s: %v", path, err)
+		t.Fatalf("restore: %v", err)
 	}
 	return r
 }

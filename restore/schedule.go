@@ -13,6 +13,7 @@ import (
 //     one at a time;
 //   - no step begins before all its Deps have ended, unless a loop of
 //     dependencies leaves nothing else to do;
+//   - no step begins before a stream has arrived at its data;
 //   - steps whose locks conflict never run at once;
 //   - of the steps that may run, the one with the highest Priority comes first;
 //   - a step that requires a failed one is skipped;
@@ -22,8 +23,9 @@ type Scheduler struct {
 	serial bool // all phases in plan order, one step at a time
 
 	state      []stepState
-	waiting    []int // Deps that have not ended
+	waiting    []int // Deps that have not ended, and one more if the stream is not there
 	dependents [][]StepID
+	ahead      map[StepID]bool // steps at whose data the stream has not arrived
 	requiredBy [][]StepID
 
 	phase   Phase
@@ -51,7 +53,8 @@ const (
 )
 
 // NewScheduler makes a scheduler for the steps of a plan. With serial, it
-// hands them out one at a time in plan order.
+// hands them out one at a time in plan order, which does not go together with
+// steps from a stream.
 func NewScheduler(steps []*Step, serial bool) *Scheduler {
 	s := &Scheduler{
 		steps:      steps,
@@ -59,6 +62,7 @@ func NewScheduler(steps []*Step, serial bool) *Scheduler {
 		state:      make([]stepState, len(steps)),
 		waiting:    make([]int, len(steps)),
 		dependents: make([][]StepID, len(steps)),
+		ahead:      make(map[StepID]bool),
 		requiredBy: make([][]StepID, len(steps)),
 		held:       make(map[Relation]*[AccessExclusive + 1]int),
 	}
@@ -66,6 +70,10 @@ func NewScheduler(steps []*Step, serial bool) *Scheduler {
 	for _, step := range steps {
 		s.left[step.Phase]++
 		s.waiting[step.ID] = len(step.Deps)
+		if step.FromStream {
+			s.waiting[step.ID]++
+			s.ahead[step.ID] = true
+		}
 		for _, d := range step.Deps {
 			s.dependents[d] = append(s.dependents[d], step.ID)
 		}
@@ -134,10 +142,22 @@ func (s *Scheduler) pick() (StepID, bool) {
 		}
 		blocked = append(blocked, id)
 	}
-	if s.running > 0 {
+	if s.running > 0 || len(s.ahead) > 0 {
 		return 0, false
 	}
 	return s.firstPending() // all that is left waits for each other
+}
+
+// Waits reports whether steps wait for a stream to arrive at their data. As
+// long as it does, Next may have nothing to begin though nothing runs.
+func (s *Scheduler) Waits() bool { return len(s.ahead) > 0 }
+
+// Arrived says that a stream has come to the data of a step.
+func (s *Scheduler) Arrived(id StepID) {
+	if s.ahead[id] {
+		delete(s.ahead, id)
+		s.release([]StepID{id})
+	}
 }
 
 // firstPending returns the first step in plan order, of the current phase,
@@ -226,7 +246,13 @@ func (s *Scheduler) Requeue(id StepID) {
 func (s *Scheduler) end(id StepID) {
 	s.state[id] = stepEnded
 	s.left[s.steps[id].Phase]--
-	for _, d := range s.dependents[id] {
+	delete(s.ahead, id)
+	s.release(s.dependents[id])
+}
+
+// release makes ready what waited for nothing else.
+func (s *Scheduler) release(steps []StepID) {
+	for _, d := range steps {
 		s.waiting[d]--
 		if s.waiting[d] == 0 && s.state[d] == stepPending && s.steps[d].Phase == s.phase && !s.inOrder() {
 			heap.Push(&s.ready, d)

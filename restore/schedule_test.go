@@ -16,7 +16,7 @@ func TestSchedulerRandom(t *testing.T) {
 	for seed := range uint64(400) {
 		t.Run(fmt.Sprintf("seed %d", seed), func(t *testing.T) {
 			rnd := rand.New(rand.NewPCG(seed, 7))
-			plan := randomPlan(rnd, seed%4 == 3)
+			plan := randomPlan(rnd, seed%4 == 3, seed%5 == 2)
 			sim := newSimulation(t, plan, rnd, 1+rnd.IntN(8), seed%5 == 4)
 			sim.failing = rnd.Float64() * 0.3
 			sim.run()
@@ -26,8 +26,9 @@ func TestSchedulerRandom(t *testing.T) {
 }
 
 // randomPlan makes a plan of steps in all phases. With loops, dependencies may
-// point anywhere, so that some can never be satisfied.
-func randomPlan(rnd *rand.Rand, loops bool) []*Step {
+// point anywhere, so that some can never be satisfied. With stream, some steps
+// wait for their data to arrive.
+func randomPlan(rnd *rand.Rand, loops, stream bool) []*Step {
 	steps := make([]*Step, 1+rnd.IntN(150))
 	phases := make([]Phase, len(steps))
 	for i := range phases {
@@ -56,6 +57,7 @@ func randomPlan(rnd *rand.Rand, loops bool) []*Step {
 				s.Requires = append(s.Requires, d)
 			}
 		}
+		s.FromStream = stream && !s.Phase.serial() && rnd.IntN(3) == 0
 		for range rnd.IntN(4) {
 			s.Locks = append(s.Locks, Lock{Relation{"s", string(rune('a' + rnd.IntN(6)))}, AccessShare + LockMode(rnd.IntN(8))})
 		}
@@ -77,13 +79,14 @@ type simulation struct {
 	running []*Step
 	order   []StepID
 	ended   map[StepID]string // "done", "failed" or "skipped"
-	forced  bool              // a loop was broken
+	arrived map[StepID]bool
+	forced  bool // a loop was broken
 }
 
 func newSimulation(t *testing.T, steps []*Step, rnd *rand.Rand, workers int, serial bool) *simulation {
 	return &simulation{
 		t: t, rnd: rnd, steps: steps, serial: serial, workers: workers,
-		sched: NewScheduler(steps, serial), ended: make(map[StepID]string),
+		sched: NewScheduler(steps, serial), ended: make(map[StepID]string), arrived: make(map[StepID]bool),
 	}
 }
 
@@ -100,6 +103,10 @@ func (m *simulation) run() {
 			}
 			m.begin(step)
 		}
+		if m.sched.Waits() && (len(m.running) == 0 || m.rnd.IntN(3) == 0) {
+			m.arrive()
+			continue
+		}
 		if len(m.running) == 0 {
 			if _, ok := m.sched.Next(); !ok {
 				return
@@ -109,6 +116,17 @@ func (m *simulation) run() {
 		m.end(m.rnd.IntN(len(m.running)))
 	}
 	m.t.Fatalf("no end: %d of %d steps ended", len(m.ended), len(m.steps))
+}
+
+// arrive brings the stream to one of the steps that wait for it.
+func (m *simulation) arrive() {
+	for _, s := range m.steps {
+		if m.sched.ahead[s.ID] {
+			m.arrived[s.ID] = true
+			m.sched.Arrived(s.ID)
+			return
+		}
+	}
 }
 
 func (m *simulation) begin(s *Step) {
@@ -144,6 +162,9 @@ func (m *simulation) begin(s *Step) {
 				m.forced = true
 			}
 		}
+	}
+	if s.FromStream && !m.arrived[s.ID] {
+		m.t.Errorf("step %d begins before its data have arrived", s.ID)
 	}
 	m.running = append(m.running, s)
 	m.order = append(m.order, s.ID)
@@ -194,7 +215,7 @@ func (m *simulation) checkEnd() {
 func TestSchedulerNoLoopNeverForces(t *testing.T) {
 	for seed := range uint64(100) {
 		rnd := rand.New(rand.NewPCG(seed, 9))
-		plan := randomPlan(rnd, false)
+		plan := randomPlan(rnd, false, seed%2 == 1)
 		// What a step waits for may be in a later phase only by mistake.
 		sim := newSimulation(t, plan, rnd, 4, false)
 		sim.run()

@@ -67,6 +67,10 @@ type Step struct {
 	Deps     []StepID
 	Requires []StepID
 
+	// FromStream marks data of an archive that is read as a stream: the step
+	// may begin once the stream has arrived at its data.
+	FromStream bool
+
 	// Locks are the relation locks that the step takes on the server. Steps
 	// whose locks conflict are never run at once.
 	Locks []Lock

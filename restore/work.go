@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/toc"
 )
 
 // work is a restore under way. All of it belongs to the goroutine of loop;
@@ -14,13 +17,17 @@ import (
 type work struct {
 	plan   *Plan
 	opts   Options
-	serial bool
-	config *pgconn.Config // of the database that is current
+	single bool            // one connection
+	config *pgconn.Config  // of the database that is current
+	damage error           // of the archive, as far as it is known before reading it
+	stream *archive.Reader // the archive, if its data come in their own order; else nil
 	exec   executor
 
 	sched   *Scheduler
 	slots   []*slot
 	ended   chan *slot
+	opened  chan *toc.Entry // whose data a worker has taken from the stream
+	feeder  *feeder         // nil: not a stream, or at its end
 	notices chan string
 
 	result  Result
@@ -54,7 +61,7 @@ const slowestKept = 10
 
 func (w *work) init() {
 	n := max(w.opts.Jobs, 1)
-	if w.serial {
+	if w.single {
 		n = 1
 	}
 	for i := range n {
@@ -62,6 +69,7 @@ func (w *work) init() {
 	}
 	w.ended = make(chan *slot)
 	w.notices = make(chan string, 64)
+	w.opened = make(chan *toc.Entry)
 	w.begun = time.Now()
 	w.result.Steps = len(w.plan.Steps)
 	for _, s := range w.plan.Steps {
@@ -78,12 +86,18 @@ func (w *work) loop(ctx context.Context) error {
 	defer stop()
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
+	var arrived chan *toc.Entry
+	if w.stream != nil {
+		w.feeder = feed(ctx, w.stream)
+		arrived = w.feeder.arrived
+	}
+	done := ctx.Done()
 	var fatal error
 	for running := 0; ; {
 		for fatal == nil && ctx.Err() == nil && w.launch(ctx) {
 			running++
 		}
-		if running == 0 {
+		if running == 0 && (fatal != nil || ctx.Err() != nil || !w.sched.Waits()) {
 			w.drainNotices()
 			return fatal
 		}
@@ -98,6 +112,12 @@ func (w *work) loop(ctx context.Context) error {
 			if w.result.Stopped {
 				stop()
 			}
+		case e := <-arrived:
+			w.arrive(e)
+		case e := <-w.opened:
+			w.answer(e)
+		case <-done:
+			done = nil
 		case text := <-w.notices:
 			w.emit(Event{Type: EventNotice, Text: text})
 		case now := <-tick.C:
@@ -118,6 +138,9 @@ func (w *work) launch(ctx context.Context) bool {
 	}
 	s := w.slots[i]
 	s.task, s.since, s.connectErr = &task{step: step}, time.Now(), nil
+	if w.stream != nil && step.FromStream {
+		s.task.opened = func() { w.opened <- step.Entry }
+	}
 	if p := &w.phases[step.Phase]; p.first.IsZero() {
 		p.first = s.since
 	}
@@ -197,6 +220,7 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	now := time.Now()
 	took := now.Sub(s.since)
 	w.phases[t.step.Phase].last = now
+	w.answer(t.step.Entry) // if it failed before it opened its data
 	w.counted[t.step.Phase]++
 	w.ends++
 	w.stored += max(t.step.Entry.DataSize, 0) * boolInt(t.step.Action.IsData())
@@ -247,6 +271,7 @@ func (w *work) skip(t *task) {
 		return // all that is left is left
 	}
 	for _, step := range skipped {
+		w.answer(step.Entry)
 		w.ends++
 		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: t.step})
 		w.emit(Event{Type: EventSkipped, Step: step, Cause: t.step})
