@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 
 	"github.com/pgarc/pgarc/toc"
 )
@@ -48,16 +49,63 @@ func (s *writer) stream(e *toc.Entry) bool {
 	if s.o.Data == nil || e.Data == toc.DataNone || s.err != nil {
 		return false
 	}
+	end := &rowsEnd{w: s.w}
 	data, err := s.o.Data(e)
+	if err == nil {
+		defer data.Close()
+		_, err = io.Copy(end, data)
+	}
 	if err != nil {
 		s.fail(err)
-		return false
-	}
-	defer data.Close()
-	if _, err := io.Copy(s.w, data); err != nil {
-		s.fail(err)
+		s.written = end.err
+		if e.Copy != "" {
+			s.broken = end
+		}
 	}
 	return true
+}
+
+// rowsEnd passes data on and remembers how they end.
+type rowsEnd struct {
+	w    io.Writer
+	last []byte // the last bytes, at most eight
+	err  error  // of w
+}
+
+func (r *rowsEnd) Write(p []byte) (int, error) {
+	n, err := r.w.Write(p)
+	r.err = err
+	r.last = append(r.last, p[max(0, n-8):n]...)
+	r.last = r.last[max(0, len(r.last)-8):]
+	return n, err
+}
+
+// complete reports whether the data have come to the line that ends them.
+func (r *rowsEnd) complete() bool {
+	text := strings.TrimRight(string(r.last), "\n")
+	return text == `\.` || strings.HasSuffix(text, "\n\\.")
+}
+
+// spoil ends a script that could not be printed to its end, such that what it
+// broke off in the midst of cannot be taken for whole. psql takes the end of
+// its input for the end of COPY data: without more, it would load the rows so
+// far, and half of the last one where its values look right. So there follows
+// a row of more columns than any table may have (1600), and COPY fails. A
+// transaction and a large object are not committed, as no COMMIT follows. The
+// row and the lines after it are comments, should psql take them for SQL.
+func (s *writer) spoil() {
+	if s.written != nil {
+		return
+	}
+	message := "pgarc: the script ends here, not complete: " + toc.OneLine(s.err.Error())
+	var tail string
+	switch {
+	case s.broken != nil && !s.broken.complete():
+		tail = "\n-- " + message + strings.Repeat("\t", 1600) + "\n\\.\n"
+	case s.broken != nil:
+		tail = "\n"
+	}
+	_, s.written = io.WriteString(s.w, tail+"\n\n--\n-- "+message+"\n--\n")
 }
 
 // loWrite is INV_WRITE of src/include/libpq/libpq-fs.h.

@@ -39,6 +39,11 @@ type WriteOptions struct {
 	// are created when their data are loaded.
 	OldLargeObjects bool
 
+	anyServer bool // leave out settings that only new servers know
+
+	// Verbose, not nil, adds the comments of pg_restore -v.
+	Verbose *Verbose
+
 	// Data opens the decompressed data of an entry. Nil: data are left out.
 	Data func(*toc.Entry) (io.ReadCloser, error)
 
@@ -47,21 +52,42 @@ type WriteOptions struct {
 	LargeObjects func(*toc.Entry) iter.Seq2[LargeObject, error]
 }
 
+// Verbose is what the comments of pg_restore -v say beyond the table of
+// contents: each entry gets its ids and the place of its data.
+type Verbose struct {
+	// Started is when the archive was made, as text ("2026-11-22 07:10:16
+	// UTC"); empty: not said.
+	Started string
+
+	// Completed returns the time at the end of the script. Nil: not said.
+	Completed func() string
+
+	// Offsets is for archives in custom format: comments say at which byte
+	// the data are (0: nowhere, or not known before any data are read). In
+	// other formats they name the file.
+	Offsets bool
+}
+
 // A LargeObject is one large object, valid until the next step of its iterator.
 type LargeObject struct {
 	OID  uint32
 	Data io.Reader
 }
 
-// Write prints a selection as pg_restore -f does, byte for byte. Not to be
-// found in it are the times and places that pg_restore -v adds to comments.
+// Write prints a selection as pg_restore -f does, byte for byte. It holds no
+// more than a few kilobytes of data in memory.
 //
-// Write prints what it can before an error; a script that ends early must not
-// be run.
+// Write prints what it can before an error. A script that ends early must not
+// be run; should psql run it all the same, then the table, large object or
+// transaction in whose midst it ends is not loaded, for Write spoils it (see
+// writer.spoil), and the last lines say why.
 func Write(w io.Writer, sel *toc.Selected, o WriteOptions) error {
 	s := &writer{w: w, toc: sel.TOC, sel: sel, o: o}
 	if err := s.check(); err != nil {
 		return err
+	}
+	if o.Verbose != nil {
+		s.places = placesOf(sel.TOC, o.Verbose)
 	}
 	s.begin()
 	if o.Clean {
@@ -75,6 +101,9 @@ func Write(w io.Writer, sel *toc.Selected, o WriteOptions) error {
 		}
 	}
 	s.end()
+	if s.err != nil {
+		s.spoil()
+	}
 	return s.err
 }
 
@@ -87,6 +116,11 @@ type writer struct {
 	state State
 	count int // actions in the current transaction
 	err   error
+
+	places map[toc.DumpID]string // with Verbose: where data are, as comments
+
+	written error    // the first error of w: nothing more can be printed
+	broken  *rowsEnd // the COPY data that reading broke off
 }
 
 func (s *writer) check() error {
@@ -100,6 +134,7 @@ func (s *writer) print(pieces ...string) {
 	for _, p := range pieces {
 		if s.err == nil {
 			_, s.err = io.WriteString(s.w, p)
+			s.written = s.err
 		}
 	}
 }
@@ -120,6 +155,9 @@ func (s *writer) begin() {
 		s.print("-- Dumped by pg_dump version ", toc.OneLine(s.o.DumpVersion), "\n")
 	}
 	s.print("\n")
+	if v := s.o.Verbose; v != nil && v.Started != "" {
+		s.print("-- Started on ", toc.OneLine(v.Started), "\n\n")
+	}
 	if s.o.SingleTransaction {
 		s.print("BEGIN;\n\n")
 	}
@@ -129,6 +167,9 @@ func (s *writer) begin() {
 func (s *writer) end() {
 	if s.o.SingleTransaction || s.o.TransactionSize > 0 {
 		s.print("COMMIT;\n\n")
+	}
+	if v := s.o.Verbose; v != nil && v.Completed != nil {
+		s.print("-- Completed on ", toc.OneLine(v.Completed()), "\n\n")
 	}
 	s.print("--\n-- PostgreSQL database dump complete\n--\n\n")
 	s.restrict(`\unrestrict`, "\n\n")
@@ -143,9 +184,11 @@ func (s *writer) restrict(command, after string) {
 // settings prints the settings of the whole script, at its start and after
 // each \connect (_doSetFixedOutputState).
 func (s *writer) settings() {
-	s.print("SET statement_timeout = 0;\nSET lock_timeout = 0;\n",
-		"SET idle_in_transaction_session_timeout = 0;\nSET transaction_timeout = 0;\n",
-		"SET client_encoding = ", Literal(s.toc.Encoding, true), ";\n",
+	s.print("SET statement_timeout = 0;\nSET lock_timeout = 0;\nSET idle_in_transaction_session_timeout = 0;\n")
+	if !s.o.anyServer { // it is of PostgreSQL 17
+		s.print("SET transaction_timeout = 0;\n")
+	}
+	s.print("SET client_encoding = ", Literal(s.toc.Encoding, true), ";\n",
 		"SET standard_conforming_strings = ", onOff(s.toc.StdStrings), ";\n")
 	if s.o.Role != "" {
 		s.print("SET ROLE ", Ident(s.o.Role), ";\n")
@@ -247,7 +290,7 @@ func (s *writer) entry(e *toc.Entry) {
 // definition prints settings, header, definition and owner (_printTocEntry).
 func (s *writer) definition(e *toc.Entry, part string) {
 	s.print(s.state.Before(s.toc, e, s.o.Options)...)
-	s.print(header(e, part, s.o.Options))
+	s.header(e, part)
 	create, err := Create(s.toc, e, s.o.Options)
 	if err != nil {
 		s.fail(err)

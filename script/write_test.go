@@ -76,3 +76,43 @@ func TestWriteOldLargeObjects(t *testing.T) {
 		t.Errorf("no\n%.600s\nin\n%.1500s", want, b.String())
 	}
 }
+
+// TestWriteSpoils: where reading fails, psql must not take for whole what it
+// got. TestSQLSpoiled of cmd/pgarc shows it to psql.
+func TestWriteSpoils(t *testing.T) {
+	broken := errors.New("broken\nhere")
+	table := &toc.Entry{ID: 1, Kind: toc.TableData, Tag: "t", HasDumper: true, Data: toc.DataLocated, Copy: "COPY t FROM stdin;\n"}
+	inserts := &toc.Entry{ID: 1, Kind: toc.TableData, Tag: "t", HasDumper: true, Data: toc.DataLocated}
+	comment := "\n\n--\n-- pgarc: the script ends here, not complete: broken here\n--\n"
+	row := "\n-- pgarc: the script ends here, not complete: broken here" + strings.Repeat("\t", 1600) + "\n\\.\n"
+	for _, test := range []struct {
+		name string
+		e    *toc.Entry
+		data string
+		end  string
+	}{
+		{"in a row", table, "1\ta\n2\tb", "1\ta\n2\tb" + row + comment},
+		{"in an escape", table, "1\ta\\", "1\ta\\" + row + comment},
+		{"after a row", table, "1\ta\n", "1\ta\n" + row + comment},
+		{"before the first", table, "", "FROM stdin;\n" + row + comment},
+		{"what looks like the end", table, "1\ta\\.", "1\ta\\." + row + comment},
+		{"in the end", table, "1\ta\n\\.", "1\ta\n\\.\n" + comment},
+		{"after the end", table, "1\ta\n\\.\n\n\n", "1\ta\n\\.\n\n\n\n" + comment},
+		{"no rows", table, "\\.\n", "FROM stdin;\n\\.\n\n" + comment},
+		{"in an INSERT", inserts, "INSERT INTO t VALUES (1", "INSERT INTO t VALUES (1" + comment},
+	} {
+		var b strings.Builder
+		err := Write(&b, toc.Selection{}.Apply(newTOC(t, test.e)), WriteOptions{SingleTransaction: true, Data: func(*toc.Entry) (io.ReadCloser, error) {
+			return io.NopCloser(io.MultiReader(strings.NewReader(test.data), failing{broken})), nil
+		}})
+		if !errors.Is(err, broken) {
+			t.Errorf("%s: error %v, want that of the reader", test.name, err)
+		}
+		if got := b.String(); !strings.HasSuffix(got, test.end) {
+			t.Errorf("%s: the script ends in\n%q\nwant\n%q", test.name, got[max(0, len(got)-len(test.end)):], test.end)
+		}
+		if strings.Contains(b.String(), "COMMIT") {
+			t.Errorf("%s: the script commits", test.name)
+		}
+	}
+}
