@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -131,14 +132,25 @@ func isArchiveFile(path string) bool {
 	return bytes.HasPrefix(start, []byte("PGDMP")) || bytes.HasPrefix(start, []byte("toc.dat\x00"))
 }
 
-// openArchive opens the archive and reports its warnings on stderr.
-func openArchive(env *env, name string) (*archive.Reader, error) {
-	if name == "-" {
-		return nil, &fileError{"standard input", archive.ErrNotSeekable}
-	}
-	r, err := archive.Open(name)
-	if err != nil {
+// openArchive opens the archive and reports its warnings on stderr. Reading one
+// at a URL ends with ctx.
+//
+// Of an archive that is damaged it returns what is intact, and leaves the damage
+// in env, for the exit status.
+func openArchive(ctx context.Context, env *env, name string) (*archive.Reader, error) {
+	r, err := openName(ctx, env, name)
+	name = shownName(name)
+	var partial *archive.PartialError
+	switch {
+	case errors.As(err, &partial):
+		r, env.damage = partial.Partial, &fileError{name, err}
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\npgarc: warning: only the %d entries before that are there\n",
+			visible(name), visible(err.Error()), len(r.TOC.Entries))
+	case err != nil:
 		return nil, &fileError{name, err}
+	case r.Damage != nil:
+		env.damage = &fileError{name, r.Damage}
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\n", visible(name), visible(r.Damage.Error()))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\n", visible(name), visible(w))
@@ -146,12 +158,20 @@ func openArchive(env *env, name string) (*archive.Reader, error) {
 	return r, nil
 }
 
+// shownName is how messages call an archive.
+func shownName(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return archive.RedactURL(name)
+}
+
 // openToPrint is openArchive for commands that print what is in the table of
 // contents and end. A large one is a hundred thousand objects that all live to
 // the end: collecting garbage half as often saves a third of the time.
-func openToPrint(env *env, name string) (*archive.Reader, error) {
+func openToPrint(ctx context.Context, env *env, name string) (*archive.Reader, error) {
 	debug.SetGCPercent(400)
-	return openArchive(env, name)
+	return openArchive(ctx, env, name)
 }
 
 // A fileError says which file, mostly the archive, could not be opened or read.

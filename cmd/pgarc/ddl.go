@@ -118,7 +118,7 @@ func newDDLCommand(env *env) *cobra.Command {
 	return cmd
 }
 
-func runDDL(_ context.Context, env *env, o ddlOptions, args []string) error {
+func runDDL(ctx context.Context, env *env, o ddlOptions, args []string) error {
 	name, names, err := archiveArg(env, args)
 	if err != nil {
 		return err
@@ -126,7 +126,7 @@ func runDDL(_ context.Context, env *env, o ddlOptions, args []string) error {
 	if len(names)+len(o.tables)+len(o.schemas)+len(o.types) == 0 && o.log == "" {
 		return &usageError{message: "which objects?", hint: "name one, or give --table, --type, -n or --log; pgarc ls shows what there is"}
 	}
-	r, err := openToPrint(env, name)
+	r, err := openToPrint(ctx, env, name)
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,11 @@ type env struct {
 
 	stdoutTTY, stderrTTY bool
 
+	// damage is what is wrong with an archive of which the rest was used. A
+	// command that does nothing about it ends with the status of a damaged
+	// archive.
+	damage error
+
 	// width is the number of columns of the terminal that stdout, or else
 	// stderr, is; 0 if neither is one.
 	width int

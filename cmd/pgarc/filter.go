@@ -75,27 +75,6 @@ func (f *filter) passing(t *toc.TOC) (func(*toc.Entry) bool, error) {
 	}, nil
 }
 
-// pgRestoreEntries is apply with pg_restore's meaning of -t, -n and --section,
-// and without what pg_restore would not restore.
-func (f *filter) pgRestoreEntries(t *toc.TOC, names []string, all bool) ([]*toc.Entry, error) {
-	sections, err := parseSections(f.sections)
-	if err != nil {
-		return nil, err
-	}
-	selected := toc.Selection{Sections: sections, Schemas: f.schemas, Tables: f.tables}.Apply(t)
-	for _, u := range selected.Unmatched {
-		err := &unknownNameError{what: u.What}
-		err.add(u.Name, closestName(t, u.What, u.Name))
-		return nil, err
-	}
-	byName := filter{types: f.types}
-	entries, err := byName.apply(t, names)
-	if err != nil {
-		return nil, err
-	}
-	return keep(entries, func(e *toc.Entry) bool { return selected.Parts(e.ID) != 0 || all && e.IsSpecial() }), nil
-}
-
 // relationKinds are what --table takes.
 var relationKinds = []toc.Kind{toc.Table, toc.View, toc.MaterializedView, toc.ForeignTable, toc.Sequence}
 

@@ -34,7 +34,7 @@ func report(w io.Writer, err error) {
 	if err == nil || errors.As(err, &exit) && exit.err == nil {
 		return
 	}
-	fmt.Fprintf(w, "pgarc: error: %s\n", visibleLines(err.Error()))
+	fmt.Fprintf(w, "pgarc: error: %s\n", redactURLs(visibleLines(err.Error())))
 	for _, hint := range hints(err) {
 		fmt.Fprintf(w, "pgarc: hint: %s\n", visibleLines(hint))
 	}
@@ -82,8 +82,12 @@ func oneHint(hint string) []string {
 func fileHint(e *fileError) string {
 	var not *archive.NotArchiveError
 	switch {
+	case errors.As(e, &not) && isArchiveURL(e.name) && strings.Contains(notArchiveHint(not, "FILE"), "FILE"):
+		return "download it; then " + notArchiveHint(not, shellWord(localName(e.name)))
 	case errors.As(e, &not):
 		return notArchiveHint(not, shellWord(e.name))
+	case isArchiveURL(e.name) && urlHint(e) != "":
+		return urlHint(e)
 	case errors.Is(e, fs.ErrNotExist):
 		return missingHint(e.name)
 	case errors.Is(e, fs.ErrPermission):
@@ -104,7 +108,7 @@ func fileHint(e *fileError) string {
 // the archives that are there.
 func missingHint(name string) string {
 	if strings.Contains(name, "://") {
-		return "archives are read from files: download it first"
+		return "archives are read from files, http://, https:// and s3://: download it first"
 	}
 	dir, base := filepath.Split(name)
 	if dir == "" {

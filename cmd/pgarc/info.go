@@ -45,7 +45,7 @@ func newInfoCommand(env *env) *cobra.Command {
 	return cmd
 }
 
-func runInfo(_ context.Context, env *env, asJSON bool, args []string) error {
+func runInfo(ctx context.Context, env *env, asJSON bool, args []string) error {
 	if len(args) == 1 && !looksLikeArchive(args[0]) {
 		args = append([]string{"./" + args[0]}, args[1:]...) // it takes no names: this must be an archive
 	}
@@ -56,10 +56,11 @@ func runInfo(_ context.Context, env *env, asJSON bool, args []string) error {
 	if len(rest) > 0 {
 		return &usageError{message: "pgarc info takes one archive and no names", hint: "pgarc ls lists objects"}
 	}
-	r, err := openToPrint(env, name)
+	r, err := openToPrint(ctx, env, name)
 	if err != nil {
 		return err
 	}
+	name = archive.RedactURL(name)
 	defer r.Close()
 	out := bufio.NewWriter(env.stdout)
 	if asJSON {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
@@ -41,26 +42,51 @@ Options:
       --section NAME    only this section: pre-data, data or post-data
   -a, --all             also the entries that describe the archive itself
       --format FORMAT   table (the default), or list: what pg_restore -l prints
+  -v, --verbose         with --format list: as pg_restore -lv, all entries and
+                        what they depend on
       --json            a JSON object in each line: the archive, the entries, a
                         summary; the field "type" tells which
   -h, --help            show this help
 
--t, -n, --type and --section may be given several times. An entry is listed if
-it passes all that are given.
+As pg_restore would restore it (names are exact, without a schema):
+  -N, --exclude-schema NAME   not what is in this schema
+  -I, --index NAME            this index
+  -P, --function 'NAME(ARGS)' this function
+  -T, --trigger 'TABLE NAME'  this trigger
+      --filter FILE           names as FILE says (pgarc sql --help)
+      --strict-names          a name that nothing has is an error
+  -L, --use-list FILE         what FILE lists; --format list keeps its order
+      --data-only             -s, --schema-only          --statistics-only
+      --no-data                   --no-schema            --no-statistics
+      --statistics
+  -C, --create                the database itself too
+  -x, --no-privileges         no grants; also --no-acl
+      --no-comments  --no-policies  --no-publications  --no-subscriptions
+      --no-security-labels
+
+All that take a NAME, TYPE, SCHEMA or --section may be given several times. An
+entry is listed if it passes all that are given.
 
 ` + exitStatusHelp
 
 // lsOptions are the options of pgarc ls.
 type lsOptions struct {
 	filter
-	all    bool
-	format string
-	json   bool
+	selection selectionFlags
+	all       bool
+	verbose   bool
+	format    string
+	json      bool
+
+	flags *pflag.FlagSet // as parsed
 }
 
 func (o *lsOptions) addFlags(f *pflag.FlagSet) {
+	o.flags = f
 	o.filter.addFlags(f)
+	o.selection.addMore(f, "")
 	f.StringArrayVar(&o.sections, "section", nil, "only this section")
+	f.BoolVarP(&o.verbose, "verbose", "v", false, "all entries and what they depend on")
 	f.BoolVarP(&o.all, "all", "a", false, "also the entries that describe the archive")
 	f.StringVar(&o.format, "format", "table", "table or list")
 	f.BoolVar(&o.json, "json", false, "JSON, one object a line")
@@ -83,23 +109,30 @@ func newLsCommand(env *env) *cobra.Command {
 	return cmd
 }
 
-func runLs(_ context.Context, env *env, o lsOptions, args []string) error {
+func runLs(ctx context.Context, env *env, o lsOptions, args []string) error {
 	if o.format != "table" && o.format != "list" {
 		return &usageError{message: fmt.Sprintf("unknown format %q", o.format), hint: "--format table or --format list"}
 	}
 	if o.json && o.format == "list" {
 		return usagef("--json and --format list cannot be combined")
 	}
+	if o.verbose && o.format != "list" {
+		return usagef("option -v/--verbose requires --format list")
+	}
+	if err := checkConflicts(o.flags, selectionConflicts); err != nil {
+		return err
+	}
 	name, patterns, err := archiveArg(env, args)
 	if err != nil {
 		return err
 	}
-	r, err := openToPrint(env, name)
+	r, err := openToPrint(ctx, env, name)
 	if err != nil {
 		return err
 	}
+	name = archive.RedactURL(name)
 	defer r.Close()
-	entries, err := o.entries(r.TOC, patterns)
+	entries, err := o.entries(env, r.TOC, patterns)
 	if err != nil {
 		return err
 	}
@@ -108,7 +141,7 @@ func runLs(_ context.Context, env *env, o lsOptions, args []string) error {
 	case o.json:
 		err = writeEntriesJSON(out, name, r, entries)
 	case o.format == "list":
-		err = writeList(out, r, entries)
+		err = writeList(out, r, entries, o.verbose)
 	default:
 		writeTable(out, env, name, r, entries)
 	}
@@ -118,23 +151,85 @@ func runLs(_ context.Context, env *env, o lsOptions, args []string) error {
 	return out.Flush()
 }
 
-// entries returns what to list, in archive order.
-func (o *lsOptions) entries(t *toc.TOC, patterns []string) ([]*toc.Entry, error) {
+// entries returns what to list, in archive order, or that of a list file.
+func (o *lsOptions) entries(env *env, t *toc.TOC, patterns []string) ([]*toc.Entry, error) {
+	var selected *toc.Selected
+	if o.format == "list" || o.selects() {
+		var err error
+		if selected, err = o.choose(env, t); err != nil {
+			return nil, err
+		}
+	}
 	if o.format == "list" {
-		return o.filter.pgRestoreEntries(t, patterns, o.all)
+		byName := filter{types: o.types}
+		entries, err := byName.apply(t, patterns)
+		if err != nil {
+			return nil, err
+		}
+		return listed(selected, entries, o.all, o.verbose), nil
 	}
 	entries, err := o.filter.apply(t, patterns)
 	if err != nil {
 		return nil, err
 	}
-	if !o.all {
-		entries = slices.DeleteFunc(entries, (*toc.Entry).IsSpecial)
-	}
-	return entries, nil
+	return slices.DeleteFunc(entries, func(e *toc.Entry) bool {
+		return e.IsSpecial() && !o.all || selected != nil && selected.Parts(e.ID) == 0 && !e.IsSpecial()
+	}), nil
 }
 
-// writeList writes what pg_restore -l prints (PrintTOCSummary).
-func writeList(w *bufio.Writer, r *archive.Reader, entries []*toc.Entry) error {
+// selects reports whether any of the options is used that select as pg_restore
+// does.
+func (o *lsOptions) selects() bool {
+	var flags pflag.FlagSet
+	new(selectionFlags).addMore(&flags, "")
+	any := false
+	flags.VisitAll(func(f *pflag.Flag) { any = any || o.flags.Changed(f.Name) })
+	return any
+}
+
+// choose applies those options. A list as pg_restore prints it takes -t, -n
+// and --section in its meaning too, and their names must exist.
+func (o *lsOptions) choose(env *env, t *toc.TOC) (*toc.Selected, error) {
+	s := o.selection
+	if o.format == "list" {
+		s.Tables, s.Schemas, s.sections = o.tables, o.schemas, o.sections
+		if err := s.check(); err != nil {
+			return nil, err
+		}
+		for _, u := range (toc.Selection{Tables: s.Tables, Schemas: s.Schemas}).Apply(t).Unmatched {
+			err := &unknownNameError{what: u.What}
+			err.add(u.Name, closestName(t, u.What, u.Name))
+			return nil, err
+		}
+	}
+	_, selected, err := s.choose(env, t)
+	return selected, err
+}
+
+// listed returns those of some entries that pg_restore -l lists, in the order
+// of the selection: what is selected, or with -v all.
+func listed(selected *toc.Selected, entries []*toc.Entry, special, verbose bool) []*toc.Entry {
+	among := make(map[toc.DumpID]bool, len(entries))
+	for _, e := range entries {
+		among[e.ID] = true
+	}
+	return keep(selected.Order, func(e *toc.Entry) bool {
+		return among[e.ID] && (verbose || selected.Parts(e.ID) != 0 || special && e.IsSpecial())
+	})
+}
+
+// writeSelected writes the list of what is selected.
+func writeSelected(w io.Writer, r *archive.Reader, selected *toc.Selected, verbose bool) error {
+	out := bufio.NewWriter(w)
+	if err := writeList(out, r, listed(selected, r.TOC.Entries, false, verbose), verbose); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+// writeList writes what pg_restore -l prints (PrintTOCSummary), or with
+// dependencies -lv.
+func writeList(w *bufio.Writer, r *archive.Reader, entries []*toc.Entry, deps bool) error {
 	h := r.Header
 	fmt.Fprintf(w, ";\n; Archive created at %s\n", localTime(h.Created))
 	fmt.Fprintf(w, ";     dbname: %s\n", toc.OneLine(h.Database))
@@ -153,6 +248,13 @@ func writeList(w *bufio.Writer, r *archive.Reader, entries []*toc.Entry) error {
 	for _, e := range entries {
 		if err := toc.WriteListEntry(w, e); err != nil {
 			return err
+		}
+		if deps && len(e.Deps) > 0 {
+			w.WriteString(";\tdepends on:")
+			for _, id := range e.Deps {
+				w.WriteString(" " + id.String())
+			}
+			w.WriteByte('\n')
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
@@ -21,6 +22,8 @@ const restoreHelp = `pgarc restore restores an archive into a database, on sever
 Usage:
   pgarc restore [ARCHIVE] -d DATABASE [options]
   pgarc restore [ARCHIVE] --scratch [options]
+  pgarc restore [ARCHIVE] -l [options]
+  pgarc restore [ARCHIVE] -f FILE [options]
 
 Examples:
   pgarc restore backup.dump -d mastodon
@@ -49,6 +52,7 @@ What to restore (as pg_restore; names are exact, without a schema):
   -I, --index NAME            this index
   -P, --function 'NAME(ARGS)' this function
   -T, --trigger 'TABLE NAME'  this trigger
+      --filter FILE           names as FILE says (pgarc sql --help)
       --strict-names          a name that nothing has is an error
   -L, --use-list FILE         what FILE lists, in its order (pgarc ls --format list)
       --section NAME          pre-data, data or post-data
@@ -58,7 +62,7 @@ What to restore (as pg_restore; names are exact, without a schema):
   -x, --no-privileges         no grants; also --no-acl
       --no-comments  --no-policies  --no-publications  --no-subscriptions
       --no-security-labels
-  -n, -N, -t, -I, -P, -T and --section may be given several times.
+  -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
 
 How:
   -j, --jobs N              connections at work at once; by default one for each
@@ -83,6 +87,28 @@ A server to throw away, from the PostgreSQL that is installed on this machine:
                             left out
       --scratch-run COMMAND run COMMAND with PGHOST, PGDATABASE ... set to it, and
                             end with its exit status
+
+In place of a restore, as in pg_restore:
+  -l, --list          list what would be restored (pgarc ls --format list); with
+                      -v all entries, and what they depend on
+  -f, --file FILE     write an SQL script (pgarc sql); "-" is stdout; with -v more
+                      comments. With it:
+      --restrict-key KEY   key for \restrict; by default a random one
+      --transaction-size N  BEGIN and COMMIT around every N objects or so
+      --use-set-session-authorization
+                           make objects as their owners
+
+Where pg_restore stood, pgarc restore can stand, with the same options. What
+differs:
+  - -j is on by default, and goes with tar files and every other archive
+  - standard input is read only if the archive is "-"; without an archive it is
+    $PGARC_ARCHIVE, or the only one in the working directory
+  - with -d it does not take --transaction-size or --use-set-session-authorization
+  - a schema public that is there already is not an error; what depends on a
+    failure is skipped, not tried
+  - the exit status is 3, not 1, if entries failed, and 2 for wrong usage
+  - without --strict-names, a name that nothing has is a warning, not silence
+  - -v writes a line for each step; -q, --dry-run, --scratch, --json are new
 
 Output:
   -v, --verbose  a line for each step
@@ -122,26 +148,29 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	if err := o.check(); err != nil {
 		return err
 	}
-	name, rest, err := archiveArg(env, args)
-	if err != nil {
-		return err
-	}
-	if len(rest) > 0 {
-		return usagef("too many arguments (first is %q)", rest[0])
-	}
-	a, err := openArchive(env, name)
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	if err := o.choose(env, a); err != nil {
-		return err
-	}
-	if o.dryRun {
-		return o.writePlan(env, a.TOC)
-	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
+	name, a, err := openOnly(ctx, env, args)
+	if err != nil {
+		return interruption(ctx, err)
+	}
+	defer a.Close()
+	var selected *toc.Selected
+	o.Selection, selected, err = o.selection.choose(env, a.TOC)
+	if err != nil {
+		return err
+	}
+	if o.SingleTransaction {
+		o.Jobs = 1
+	}
+	switch script := o.scriptOptions(); {
+	case o.list:
+		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, selected, o.verbose) })
+	case o.isScript():
+		return scriptError(ctx, name, script.write(ctx, env, a, selected))
+	case o.dryRun:
+		return o.writePlan(env, a.TOC)
+	}
 	if o.isScratch() {
 		return o.runScratch(ctx, env, name, a, stop)
 	}
@@ -150,28 +179,6 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 		return interruption(ctx, err)
 	}
 	return o.restoreInto(ctx, env, name, a, cfg)
-}
-
-// choose sets the selection, and warns of what is odd about it.
-func (o *restoreOptions) choose(env *env, a *archive.Reader) error {
-	sel, warnings, err := o.selection.selection(a.TOC)
-	if err == nil {
-		var more []string
-		selected := sel.Apply(a.TOC)
-		more, err = o.selection.checkNames(selected)
-		isEmpty := len(selected.Entries()) == 0 && len(toc.Selection{}.Apply(a.TOC).Entries()) > 0
-		if warnings = append(warnings, more...); err == nil && isEmpty {
-			warnings = append(warnings, "nothing to restore: no entry passes the selection")
-		}
-	}
-	for _, w := range warnings {
-		fmt.Fprintf(env.stderr, "pgarc: warning: %s\n", visible(w))
-	}
-	o.Selection = sel
-	if o.SingleTransaction {
-		o.Jobs = 1
-	}
-	return err
 }
 
 // interruptible returns a context that ends with the first Ctrl-C or SIGTERM.
@@ -213,6 +220,8 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	switch {
 	case status == exitOK && unwritten != nil:
 		return fmt.Errorf("writing the report: %w", unwritten)
+	case status == exitOK && env.damage != nil:
+		return &exitError{exitPartly, env.damage}
 	case status == exitOK:
 		return nil
 	case result != nil && status == exitInterrupted: // the summary has said it

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"runtime"
 
 	"github.com/spf13/pflag"
@@ -14,7 +13,8 @@ type restoreOptions struct {
 	conn      connFlags
 	selection selectionFlags
 	restore.Options
-	format     string // -F: accepted, as in pg_restore's habit, and not needed
+	script     scriptOptions // -f and what goes with it
+	list       bool          // -l
 	dryRun     bool
 	scratch    bool
 	scratchRun string
@@ -48,77 +48,82 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "a line for each step")
 	fs.BoolVarP(&o.quiet, "quiet", "q", false, "nothing but failures")
 	fs.BoolVar(&o.json, "json", false, "JSON, one object a line")
-	fs.StringVarP(&o.format, "format", "F", "", "format of the archive: not needed")
+	fs.BoolVarP(&o.list, "list", "l", false, "list what would be restored")
+	o.script.addScriptFlags(fs)
+	fs.StringVarP(&o.script.format, "format", "F", "", "format of the archive: not needed")
+	fs.BoolP("no-reconnect", "R", false, "nothing, as in pg_restore")
 	fs.MarkHidden("format")
-	addMissingFlags(fs)
+	fs.MarkHidden("no-reconnect")
 }
 
 // defaultJobs is the default of -j. Even one processor is not busy while its
 // disk or the network is; above eight, more is a decision for the user.
 func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 
-// missingFlags are pg_restore's options that pgarc restore does not have, and
-// what to do instead.
-var missingFlags = []struct {
-	name, short string
-	hasValue    bool
-	hint        string
-}{
-	{"list", "l", false, "pgarc ls --format list lists an archive"},
-	{"file", "f", true, "pgarc ddl prints definitions; pg_restore -f makes a whole script"},
-	{"filter", "", true, "use -n, -N, -t, -I, -P and -T"},
-	{"transaction-size", "", true, "leave it out; -1 restores all in one transaction"},
-	{"restrict-key", "", true, "it is for scripts only: leave it out"},
-	{"use-set-session-authorization", "", false, "leave it out: owners are set by ALTER ... OWNER TO"},
-}
-
-func addMissingFlags(fs *pflag.FlagSet) {
-	for _, f := range missingFlags {
-		if f.hasValue {
-			fs.StringP(f.name, f.short, "", "")
-		} else {
-			fs.BoolP(f.name, f.short, false, "")
-		}
-		fs.MarkHidden(f.name)
-	}
-}
-
-// restoreConflicts are pairs that make no sense, beside those of a selection.
+// restoreConflicts are pairs that make no sense, beside those of a selection
+// and of a script.
 var restoreConflicts = [][2]string{
-	{"clean", "data-only"},
-	{"create", "single-transaction"},
 	{"quiet", "verbose"},
 	{"dry-run", "scratch"},
 	{"dry-run", "scratch-run"},
+	{"dbname", "file"},
+	{"dbname", "restrict-key"},
+	{"file", "dry-run"}, {"file", "scratch"}, {"file", "scratch-run"}, {"file", "json"},
+	{"list", "dry-run"}, {"list", "scratch"}, {"list", "scratch-run"}, {"list", "json"},
+}
+
+// scriptOnly are options that pgarc restore has for scripts only, and what to
+// do instead.
+var scriptOnly = []struct{ name, hint string }{
+	{"transaction-size", "leave it out: each object is a transaction of its own; -1 restores all in one; -f takes it"},
+	{"use-set-session-authorization", "leave it out: owners are set by ALTER ... OWNER TO; -f takes it"},
+	{"restrict-key", "it is for scripts: leave it out, or use -f"},
 }
 
 // check finds what is wrong with the options by themselves.
 func (o *restoreOptions) check() error {
-	for _, f := range missingFlags {
-		if o.flags.Changed(f.name) {
-			return &usageError{optionName(o.flags, f.name) + " is not supported", f.hint}
-		}
-	}
 	if err := checkConflicts(o.flags, selectionConflicts); err != nil {
 		return err
 	}
 	if err := checkConflicts(o.flags, restoreConflicts); err != nil {
 		return err
 	}
+	if err := o.script.check(o.flags); err != nil {
+		return err
+	}
 	switch {
-	case o.IfExists && !o.Clean:
-		return usagef("option --if-exists requires option -c/--clean")
 	case o.Jobs < 1:
 		return usagef("-j/--jobs must be at least 1")
 	case o.SingleTransaction && o.flags.Changed("jobs") && o.Jobs > 1:
 		return usagef("cannot specify both --single-transaction and multiple jobs")
-	case !knownFormat(o.format):
-		return &usageError{fmt.Sprintf("unrecognized archive format %q", o.format), "leave out -F: pgarc sees the format itself"}
 	}
 	if err := o.selection.check(); err != nil {
 		return err
 	}
+	if o.list || o.isScript() {
+		return nil
+	}
+	for _, f := range scriptOnly {
+		if o.flags.Changed(f.name) {
+			return &usageError{"--" + f.name + " is not supported with a connection", f.hint}
+		}
+	}
 	return o.checkTarget()
+}
+
+// isScript reports whether a script is asked for.
+func (o *restoreOptions) isScript() bool { return o.flags.Changed("file") }
+
+// scriptOptions returns how -f prints.
+func (o *restoreOptions) scriptOptions() scriptOptions {
+	s := o.script
+	s.verbose = o.verbose
+	s.Clean, s.IfExists, s.Create = o.Clean, o.IfExists, o.selection.Create
+	s.SingleTransaction = o.SingleTransaction
+	s.NoOwner, s.NoTablespaces, s.NoTableAM = o.NoOwner, o.NoTablespaces, o.NoTableAM
+	s.Role, s.EnableRowSecurity = o.Role, o.EnableRowSecurity
+	s.DisableTriggers, s.Superuser = o.DisableTriggers, o.Superuser
+	return s
 }
 
 // knownFormat reports whether -F names a format as pg_restore takes it, by its
@@ -143,7 +148,7 @@ func (o *restoreOptions) checkTarget() error {
 	}
 	if o.conn.dbname == "" && !o.dryRun {
 		return &usageError{"no database to restore into: -d/--dbname is missing",
-			"-d NAME, or a URL, says where to; --scratch restores into a server to throw away"}
+			"-d NAME, or a URL, says where to; --scratch restores into a server to throw away; -f FILE writes a script"}
 	}
 	return o.conn.check()
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/pgarc/pgarc/archive"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -27,15 +28,18 @@ Commands:
   ls          list what is in an archive
   info        say what an archive is: database, versions, date, compression
   ddl         print the full definition of objects
+  sql         print an archive as an SQL script, or as a tree of files
+  verify      read an archive through and report all that is wrong
   restore     restore an archive into a database, on several connections at once
   completion  print a completion script for a shell
 
 The archive:
-  A file that pg_dump -Fc made, a directory (-Fd) or a tar file (-Ft). It is
-  the first argument. Left out, it is $PGARC_ARCHIVE, else the only archive in
-  the working directory. The first argument is taken for an archive if a file
-  of that name exists, if it holds a path separator, or if it ends as dumps do
-  (.dump, .backup, .tar, ...); else it names an object.
+  A file that pg_dump -Fc made, a directory (-Fd) or a tar file (-Ft); the URL
+  of such a file: http://, https:// or s3://BUCKET/KEY; or "-", what comes from
+  standard input. It is the first argument. Left out, it is $PGARC_ARCHIVE, else the only archive in the working
+  directory. The first argument is taken for an archive if a file of that name
+  exists, if it holds a path separator, or if it ends as dumps do (.dump,
+  .backup, .tar, ...); else it names an object.
 
 Options:
   -h, -?, --help  show this help; pgarc COMMAND --help shows that of a command
@@ -81,6 +85,8 @@ func newRootCommand(env *env) *cobra.Command {
 		newLsCommand(env),
 		newInfoCommand(env),
 		newDDLCommand(env),
+		newSQLCommand(env),
+		newVerifyCommand(env),
 		newRestoreCommand(env),
 		newCompletionCommand(env),
 	)
@@ -123,6 +129,9 @@ func run(ctx context.Context, args []string, env *env) int {
 	root := newRootCommand(env)
 	root.SetArgs(withQuestionMark(args))
 	err := root.ExecuteContext(ctx)
+	if err == nil && env.damage != nil {
+		err = env.damage
+	}
 	report(env.stderr, err)
 	return exitCode(err)
 }
@@ -145,7 +154,7 @@ func withQuestionMark(args []string) []string {
 func unknownCommand(root *cobra.Command, name string) error {
 	err := &usageError{message: fmt.Sprintf("unknown command %q", name), hint: "pgarc --help lists the commands"}
 	if looksLikeArchive(name) {
-		err.hint = fmt.Sprintf("the command comes first: pgarc ls %s", name)
+		err.hint = fmt.Sprintf("the command comes first: pgarc ls %s", archive.RedactURL(name))
 		return err
 	}
 	var names []string

@@ -6,6 +6,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -21,14 +22,20 @@ func TestMain(m *testing.M) {
 }
 
 // TestScripts runs what users type, by testdata/script/*.txtar. In them,
-// $FIXTURES is the folder of the archives, by version of PostgreSQL.
+// $FIXTURES is the folder of the archives, by version of PostgreSQL. $URL and
+// $S3 are servers that have them, and $HOST is the former's host and port.
 func TestScripts(t *testing.T) {
 	archives := filepath.Dir(filepath.Dir(fixtures.Get(t, "17/c-gzip").Path))
+	web := archiveServer(t, archives).URL
+	s3 := s3Server(t, fixtures.Get(t, "17/c-gzip").Path).URL
 	testscript.Run(t, testscript.Params{
 		Dir: "testdata/script",
 		Setup: func(env *testscript.Env) error {
 			env.Setenv("FIXTURES", archives)
 			env.Setenv("TZ", "UTC")
+			env.Setenv("URL", web)
+			env.Setenv("HOST", strings.TrimPrefix(web, "http://"))
+			env.Setenv("S3", s3)
 			return nil
 		},
 		Cmds:                map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

@@ -3,6 +3,7 @@ package main
 import (
 	"regexp"
 
+	"github.com/pgarc/pgarc/archive"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -24,4 +25,13 @@ func withoutSecrets(kind toc.Kind, sql string) string {
 		sql = secretInURL.ReplaceAllString(sql, `${1}********${2}`)
 	}
 	return sql
+}
+
+// httpURL finds URLs of archives in a text.
+var httpURL = regexp.MustCompile(`(?i)https?://[^\s"']*[^\s"':,;.)]`)
+
+// redactURLs hides what is secret in the URLs of archives that a message, made
+// somewhere from the user's own words, may contain.
+func redactURLs(text string) string {
+	return httpURL.ReplaceAllStringFunc(text, archive.RedactURL)
 }

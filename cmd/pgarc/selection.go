@@ -16,22 +16,30 @@ type selectionFlags struct {
 	toc.Selection // all but Sections and List
 	sections      []string
 	listFile      string
+	filterFiles   []string
 	strictNames   bool
 }
 
 func (s *selectionFlags) addFlags(fs *pflag.FlagSet) {
 	// Names may hold commas, hence no StringSlice.
 	fs.StringArrayVarP(&s.Schemas, "schema", "n", nil, "only objects in this schema")
-	fs.StringArrayVarP(&s.ExcludeSchemas, "exclude-schema", "N", nil, "no objects in this schema")
 	fs.StringArrayVarP(&s.Tables, "table", "t", nil, "only this table, view, sequence, ...")
+	fs.StringArrayVar(&s.sections, "section", nil, "only pre-data, data or post-data")
+	s.addMore(fs, "a")
+}
+
+// addMore adds the flags that mean the same in pgarc ls, where -n, -t, and the
+// letter of --data-only, mean something else.
+func (s *selectionFlags) addMore(fs *pflag.FlagSet, dataOnly string) {
+	fs.StringArrayVarP(&s.ExcludeSchemas, "exclude-schema", "N", nil, "no objects in this schema")
 	fs.StringArrayVarP(&s.Indexes, "index", "I", nil, "only this index")
 	fs.StringArrayVarP(&s.Functions, "function", "P", nil, "only this function: name(argument types)")
 	fs.StringArrayVarP(&s.Triggers, "trigger", "T", nil, "only this trigger: table trigger")
 	fs.BoolVar(&s.strictNames, "strict-names", false, "a name that nothing has is an error")
 	fs.StringVarP(&s.listFile, "use-list", "L", "", "only what the list file names, in its order")
-	fs.StringArrayVar(&s.sections, "section", nil, "only pre-data, data or post-data")
+	fs.StringArrayVar(&s.filterFiles, "filter", nil, "names as the filter file says")
 
-	fs.BoolVarP(&s.DataOnly, "data-only", "a", false, "only the data")
+	fs.BoolVarP(&s.DataOnly, "data-only", dataOnly, false, "only the data")
 	fs.BoolVarP(&s.SchemaOnly, "schema-only", "s", false, "only the definitions")
 	fs.BoolVar(&s.StatisticsOnly, "statistics-only", false, "only the planner's statistics")
 	fs.BoolVar(&s.Statistics, "statistics", false, "the planner's statistics too")
@@ -93,8 +101,60 @@ func (s *selectionFlags) check() error {
 	return err
 }
 
+// readFilters adds the names of the filter files to those of the options, and
+// returns what is odd about them.
+func (s *selectionFlags) readFilters(env *env) (warnings []string, err error) {
+	for _, name := range s.filterFiles {
+		odd, err := s.readFilter(env, name)
+		if err != nil {
+			return nil, fmt.Errorf("filter file %s: %w", name, err)
+		}
+		for _, o := range odd {
+			warnings = append(warnings, fmt.Sprintf("filter file %s: %s matches nothing: names are compared with their quotes, as pg_restore does; leave them out", name, o))
+		}
+	}
+	return warnings, nil
+}
+
+// readFilter reads one filter file; "-" is standard input.
+func (s *selectionFlags) readFilter(env *env, name string) (odd []string, err error) {
+	if name == "-" {
+		return s.ReadFilter(env.stdin)
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	return s.ReadFilter(f)
+}
+
+// choose returns the selection and what of t it is, and warns of what is odd
+// about it: list and filter files, names that nothing has, nothing at all.
+func (s *selectionFlags) choose(env *env, t *toc.TOC) (sel toc.Selection, selected *toc.Selected, err error) {
+	warnings, err := s.readFilters(env)
+	if err != nil {
+		return sel, nil, err
+	}
+	sel, more, err := s.selection(t)
+	warnings = append(warnings, more...)
+	if err == nil {
+		selected = sel.Apply(t)
+		more, err = s.checkNames(selected)
+		warnings = append(warnings, more...)
+		isEmpty := len(selected.Entries()) == 0 && len(toc.Selection{}.Apply(t).Entries()) > 0
+		if err == nil && isEmpty {
+			warnings = append(warnings, "nothing is selected: no entry passes the selection")
+		}
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s\n", visible(w))
+	}
+	return sel, selected, err
+}
+
 // selection returns the options as a selection from t, and what is odd about
-// the list file.
+// the list file. The filter files have been read.
 func (s *selectionFlags) selection(t *toc.TOC) (toc.Selection, []string, error) {
 	sel := s.Selection
 	if s.listFile == "" {

@@ -1,0 +1,52 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/archive/s3"
+)
+
+// isArchiveURL reports whether an archive's name is a URL, of whatever kind.
+func isArchiveURL(name string) bool {
+	scheme, _, ok := strings.Cut(name, "://")
+	return ok && scheme != "" && !strings.ContainsAny(scheme, `/\`)
+}
+
+// openName opens the archive that has a name: a file's, a directory's, a URL, or
+// "-" for standard input.
+func openName(ctx context.Context, env *env, name string) (*archive.Reader, error) {
+	switch scheme, _, _ := strings.Cut(name, "://"); {
+	case name == "-":
+		return openStdin(env)
+	case !isArchiveURL(name):
+	case strings.EqualFold(scheme, "http"), strings.EqualFold(scheme, "https"):
+		return archive.OpenURL(ctx, name, archive.URLOptions{})
+	case scheme == "s3":
+		return s3.Open(ctx, name)
+	}
+	return archive.Open(name)
+}
+
+// openStdin opens what comes from standard input: a file that was redirected
+// like any other file, all else as a stream.
+func openStdin(env *env) (*archive.Reader, error) {
+	f, ok := env.stdin.(*os.File)
+	if !ok {
+		return archive.NewStream(env.stdin)
+	}
+	if term.IsTerminal(int(f.Fd())) {
+		return nil, usagef("standard input is a terminal: the archive must come through a pipe or a redirection")
+	}
+	at, seekErr := f.Seek(0, io.SeekCurrent)
+	if info, err := f.Stat(); err == nil && seekErr == nil && info.Mode().IsRegular() {
+		size := info.Size() - at
+		return archive.NewReader(io.NewSectionReader(f, at, size), size)
+	}
+	return archive.NewStream(f)
+}
