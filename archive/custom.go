@@ -40,7 +40,7 @@ func newCustom(src io.ReaderAt, size int64) (*Reader, error) {
 	}
 	if err != nil {
 		s.walkErr = err // nobody knows where the data begin
-		s.measure(size)
+		_ = s.measure(size) // that it is cut off is not news
 		return nil, &PartialError{&Reader{Header: h, TOC: s.entries, size: size, store: s}, err}
 	}
 	end := size

@@ -24,6 +24,7 @@ type synthetic struct {
 	compression      archive.Algorithm
 	format           byte // 0 means custom
 	chunk            int  // bytes of a chunk; 0 means 7
+	checksums        bool // of LZ4 and zstd, which pg_dump does not ask for
 	noOffsets        bool // as through a pipe
 	copyTOC          bool // as by redirection in 16 to 18: a TOC with offsets at the end
 	unknownField     bool // a field that no version has
@@ -298,7 +299,7 @@ func (e *encoding) block(tb testing.TB, src source) {
 }
 
 func (e *encoding) stream(tb testing.TB, data string) {
-	stored := compress(tb, e.compression, data)
+	stored := compressed(tb, e.compression, data, e.checksums)
 	for len(stored) > 0 {
 		n := min(e.chunk, len(stored))
 		e.int(n)
@@ -310,6 +311,12 @@ func (e *encoding) stream(tb testing.TB, data string) {
 
 // compress returns data as one stream of custom format.
 func compress(tb testing.TB, a archive.Algorithm, data string) []byte {
+	return compressed(tb, a, data, false)
+}
+
+// compressed does the same, with a checksum if checksums is set or the format
+// always has one.
+func compressed(tb testing.TB, a archive.Algorithm, data string, checksums bool) []byte {
 	var b bytes.Buffer
 	var w io.WriteCloser
 	var err error
@@ -318,12 +325,12 @@ func compress(tb testing.TB, a archive.Algorithm, data string) []byte {
 		w = zlib.NewWriter(&b)
 	case archive.LZ4:
 		z := lz4.NewWriter(&b)
-		err = z.Apply(lz4.ChecksumOption(false), lz4.BlockSizeOption(lz4.Block64Kb)) // as pg_dump
+		err = z.Apply(lz4.ChecksumOption(checksums), lz4.BlockSizeOption(lz4.Block64Kb)) // as pg_dump
 		w = z
 	case archive.Zstd:
 		// Flush as pg_dump does: the frame does not know its size.
 		var z *zstd.Encoder
-		z, err = zstd.NewWriter(&b, zstd.WithEncoderCRC(false), zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
+		z, err = zstd.NewWriter(&b, zstd.WithEncoderCRC(checksums), zstd.WithEncoderConcurrency(1), zstd.WithZeroFrames(true))
 		w = z
 	default:
 		return []byte(data)
@@ -338,6 +345,9 @@ func compress(tb testing.TB, a archive.Algorithm, data string) []byte {
 		tb.Fatal(err)
 	}
 	if a == archive.LZ4 && data == "" { // the library writes nothing
+		if checksums {
+			return []byte("\x04\x22\x4d\x18\x64\x40\xa7\x00\x00\x00\x00\x05\x5d\xcc\x02")
+		}
 		return []byte("\x04\x22\x4d\x18\x40\x40\xc0\x00\x00\x00\x00")
 	}
 	return b.Bytes()
