@@ -39,7 +39,7 @@ func newCustom(src io.ReaderAt, size int64) (*Reader, error) {
 		return nil, err
 	}
 	if err != nil {
-		s.walkErr = err // nobody knows where the data begin
+		s.walkErr = err     // nobody knows where the data begin
 		_ = s.measure(size) // that it is cut off is not news
 		return nil, &PartialError{&Reader{Header: h, TOC: s.entries, size: size, store: s}, err}
 	}
@@ -332,7 +332,7 @@ func (s *custom) objects(b *blockReader, yield func(LargeObject, error) bool) {
 		if !more {
 			return
 		}
-		c.skip() // an error stays in b
+		_ = c.skip() // an error stays in b
 	}
 }
 

@@ -119,7 +119,8 @@ func NewReader(ra io.ReaderAt, size int64) (*Reader, error) {
 		return newTar(ra, size)
 	}
 	err = sniff(ra, start, size)
-	if not, ok := err.(*NotArchiveError); ok && readThrough(not) {
+	var not *NotArchiveError
+	if errors.As(err, &not) && readThrough(not) {
 		return newCompressed(ra, size, not.Kind)
 	}
 	return nil, err

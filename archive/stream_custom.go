@@ -44,7 +44,7 @@ func newCustomStream(in *bufio.Reader) (*Reader, error) {
 		}
 		warnings = append(warnings, newerWarning(s.header.Version))
 	}
-	s.measure(s.size)
+	_ = s.measure(s.size)
 	for _, e := range s.entries.Entries {
 		if e.Data == toc.DataLocated && e.DataSize == s.size-e.Offset {
 			e.DataSize = -1 // the last, of which nobody knows where it ends

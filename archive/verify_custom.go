@@ -33,7 +33,7 @@ func (s *custom) verifyObjects(w *entryReading, c *check) {
 			if b.err != nil {
 				return // it was told
 			}
-			stream.skip()
+			_ = stream.skip()
 		}
 		if b.err != nil {
 			c.Whole = false

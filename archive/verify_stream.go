@@ -90,7 +90,7 @@ func (c *customStream) verifyTail(v *verifier) {
 	d.intSize, d.offSize, d.signed = c.header.IntSize, c.header.OffSize, c.signed
 	entries := c.entries.Entries
 	isCopy := int(d.int()) == len(entries) && len(entries) > 0 && toc.DumpID(d.int()) == entries[0].ID
-	io.Copy(io.Discard, rest) // an error comes again
+	_, _ = io.Copy(io.Discard, rest) // an error comes again
 	switch {
 	case rest.n == 0:
 	case isCopy:

@@ -180,7 +180,7 @@ func (t *splitTree) write(name string, stream bool, write func(io.Writer) error)
 		err = t.root.Rename(temporary, name)
 	}
 	if err != nil {
-		t.root.Remove(temporary)
+		_ = t.root.Remove(temporary)
 	}
 	return err
 }
