@@ -406,3 +406,22 @@ func TestPriorities(t *testing.T) {
 		}
 	}
 }
+
+// TestIndexFactor: of the indexes of one table, the slow kinds begin first.
+func TestIndexFactor(t *testing.T) {
+	p := makePlan(t, `
+		1 TABLE a
+		2 TABLE DATA a deps=1 data=1000000
+		3 INDEX a_b deps=1 defn=CREATE INDEX a_b ON s.a USING btree (b);
+		4 INDEX a_t deps=1 defn=CREATE INDEX a_t ON s.a USING gin (t);
+		5 INDEX a_r deps=1 defn=CREATE INDEX a_r ON s.a USING brin (r);`, Options{})
+	sched := NewScheduler(p.Steps, false)
+	var order []toc.DumpID
+	for s, ok := sched.Next(); ok; s, ok = sched.Next() {
+		order = append(order, s.Entry.ID)
+		sched.Done(s.ID, OutcomeDone)
+	}
+	if want := []toc.DumpID{1, 2, 4, 3, 5}; !slices.Equal(order, want) {
+		t.Errorf("entries in order %v, want %v", order, want)
+	}
+}
