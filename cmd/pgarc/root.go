@@ -29,6 +29,7 @@ Commands:
   info        say what an archive is: database, versions, date, compression
   ddl         print the full definition of objects
   sql         print an archive as an SQL script, or as a tree of files
+  diff        say what changed between two archives
   verify      read an archive through and report all that is wrong
   restore     restore an archive into a database, on several connections at once
   completion  print a completion script for a shell
@@ -86,6 +87,7 @@ func newRootCommand(env *env) *cobra.Command {
 		newInfoCommand(env),
 		newDDLCommand(env),
 		newSQLCommand(env),
+		newDiffCommand(env),
 		newVerifyCommand(env),
 		newRestoreCommand(env),
 		newCompletionCommand(env),
