@@ -88,7 +88,7 @@ func (t *tarFile) index(size int64) error {
 			return nil
 		}
 		name := strings.TrimPrefix(h.Name, "./")
-		if _, seen := t.members[name]; !seen && h.Typeflag == tar.TypeReg {
+		if _, seen := t.members[name]; !seen && h.Typeflag == tar.TypeReg && !sparse(h) {
 			t.members[name] = member{offset, h.Size}
 		}
 	}

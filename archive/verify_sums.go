@@ -25,11 +25,12 @@ func (h *head) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// add takes in the head of a stream.
+// add takes in the head of a stream. Of several frames in a file, which pg_dump
+// does not write, the first speaks for all.
 func (u *unsummed) add(c codec, h *head) {
 	switch {
 	case h.n == 0, c == codecZlib, c == codecGzip:
-	case c == codecLZ4 && h.start[4]&0x14 != 0: // of its blocks, or of the content
+	case c == codecLZ4 && h.start[4]&0x04 != 0: // of the content; those of blocks leave out whether a block is compressed
 	case c == codecZstd && h.start[4]&0x04 != 0:
 	case !u[c].Load():
 		u[c].Store(true)
