@@ -227,6 +227,7 @@ func restoreSQL(t *testing.T, command []string, c sqlCase) []byte {
 //
 //	PGARC_PG_RESTORE_18='chroot /var/tmp/pgroot/forky /usr/lib/postgresql/18/bin/pg_restore' go test ./cmd/pgarc -run TestSQLOptions
 func TestSQLOptions(t *testing.T) {
+	t.Setenv("PGARC_EXTRA_FIXTURES", "") // the golden file is of the project's own
 	defer func(zone *time.Location) { time.Local = zone }(time.Local)
 	time.Local = time.UTC
 	golden := filepath.Join("testdata", "sqloptions.txt")
