@@ -15,6 +15,10 @@ type env struct {
 
 	stdoutTTY, stderrTTY bool
 
+	// spool is the directory to which standard input is written before it is
+	// read as an archive; "" if it is read as it comes.
+	spool string
+
 	// damage is what is wrong with an archive of which the rest was used. A
 	// command that does nothing about it ends with the status of a damaged
 	// archive.

@@ -79,6 +79,9 @@ How:
       --disable-triggers    with --data-only: no triggers while loading
   -S, --superuser NAME      ... as this role
       --enable-row-security
+      --spool DIR           with "-": write the archive to a file in DIR first, so
+                            that its data can be loaded in any order; the file
+                            is gone at the end
       --dry-run             print the steps, without a server
 
 A server to throw away, from the PostgreSQL that is installed on this machine:
@@ -150,6 +153,7 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
+	env.spool = o.spool
 	name, a, err := openOnly(ctx, env, args)
 	if err != nil {
 		return interruption(ctx, err)

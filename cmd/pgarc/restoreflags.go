@@ -21,6 +21,7 @@ type restoreOptions struct {
 	verbose    bool
 	quiet      bool
 	json       bool
+	spool      string // directory to write standard input to first
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -42,6 +43,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.Superuser, "superuser", "S", "", "role that disables triggers")
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
+	fs.StringVar(&o.spool, "spool", "", "write standard input to a file in this directory first")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
 	fs.StringVar(&o.scratchRun, "scratch-run", "", "run a command on that server, then stop it")
