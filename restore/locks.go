@@ -16,7 +16,7 @@ const (
 func relationOf(e *toc.Entry) Relation { return Relation{e.Namespace, e.Tag} }
 
 // locks returns the locks that the statements of an entry take. The table of
-// modes is that of docs/format.md's companion, docs/restore.md, read from
+// modes is that of docs/restore.md section 12.1, read from
 // pg_locks of 15, 17 and 18. Pre-data steps run alone and need none.
 func (ts *tables) locks(e *toc.Entry) []Lock {
 	switch e.Kind {

@@ -89,6 +89,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	case !w.opts.SingleTransaction:
 	case err == nil:
 		err = w.endTransaction(ctx)
+		w.drainNotices()
 	default:
 		w.rolledBack()
 	}
@@ -137,7 +138,10 @@ func (w *work) orderData(ctx context.Context, s *session) error {
 // connect opens a session in the database that is current.
 func (w *work) connect(ctx context.Context) (*session, error) {
 	return connect(ctx, w.config, w.exec.toc, w.opts, func(text string) {
-		w.notices <- text
+		select {
+		case w.notices <- text:
+		default: // a flood, or nobody listens during BEGIN and COMMIT: never wait for that
+		}
 	})
 }
 

@@ -223,7 +223,9 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	w.answer(t.step.Entry) // if it failed before it opened its data
 	w.counted[t.step.Phase]++
 	w.ends++
-	w.stored += max(t.step.Entry.DataSize, 0) * boolInt(t.step.Action.IsData())
+	if t.step.Action.IsData() {
+		w.stored += max(t.step.Entry.DataSize, 0)
+	}
 	if t.err != nil && isInterrupt(ctx, t.err.Err) {
 		w.sched.Done(t.step.ID, OutcomeDone) // nothing more is launched; it counts as left
 		return
@@ -244,13 +246,6 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
 	w.emit(Event{Type: EventFailed, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
 	w.skip(t)
-}
-
-func boolInt(b bool) int64 {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // skip ends a failed task. An object that is there, though its owner could not
