@@ -144,13 +144,13 @@ func openArchive(ctx context.Context, env *env, name string) (*archive.Reader, e
 	switch {
 	case errors.As(err, &partial):
 		r, env.damage = partial.Partial, &fileError{name, err}
-		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\npgarc: warning: only the %d entries before that are there\n",
-			visible(name), visible(err.Error()), len(r.TOC.Entries))
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s\npgarc: warning: only the %d entries before that are there\n",
+			visible(env.damage.Error()), len(r.TOC.Entries))
 	case err != nil:
 		return nil, &fileError{name, err}
 	case r.Damage != nil:
 		env.damage = &fileError{name, r.Damage}
-		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\n", visible(name), visible(r.Damage.Error()))
+		fmt.Fprintf(env.stderr, "pgarc: warning: %s\n", visible(env.damage.Error()))
 	}
 	for _, w := range r.Warnings {
 		fmt.Fprintf(env.stderr, "pgarc: warning: %s: %s\n", visible(name), visible(w))
