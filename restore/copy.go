@@ -7,11 +7,47 @@ import (
 	"fmt"
 	"io"
 	"sync"
+
+	"github.com/pgarc/pgarc/script"
 )
 
-// copyData streams the data of a table into COPY … FROM stdin.
+// copyData streams the data of a table into COPY … FROM stdin. Into a table
+// that this restore has made they are copied frozen, which the server allows
+// in the transaction that truncates it.
 func (x *executor) copyData(ctx context.Context, s *session, t *task) {
 	sql := t.copyStatement()
+	frozen := t.fresh && t.step.Freeze && x.truncate(ctx, s, t)
+	if frozen {
+		sql, _ = script.FreezeCopy(sql)
+	}
+	x.copyRows(ctx, s, t, sql)
+	if !frozen || s.lost() {
+		return
+	}
+	if t.err != nil {
+		_ = s.exec(ctx, "ROLLBACK") // what failed is in t.err
+		t.rows = 0
+	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, "COMMIT")) {
+		t.rows = 0
+	}
+}
+
+// truncate begins a transaction and truncates the table. If that is refused
+// (to one who may only insert, say) the table is loaded as it is.
+func (x *executor) truncate(ctx context.Context, s *session, t *task) bool {
+	err := s.exec(ctx, "BEGIN; "+truncateStatement(t.step))
+	if err != nil && !s.lost() {
+		_ = s.exec(ctx, "ROLLBACK")
+	}
+	return err == nil
+}
+
+func truncateStatement(s *Step) string {
+	return "TRUNCATE TABLE ONLY " + script.Qualified(s.Entry.Namespace, s.Entry.Tag) + ";\n"
+}
+
+// copyRows sends the rows.
+func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string) {
 	data, err := t.open(x.source)
 	if err != nil {
 		t.fail("", RoleLoad, err)

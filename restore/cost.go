@@ -13,6 +13,8 @@ const (
 	smallCost     = 4096 // of a statement that only changes the catalogue
 	primaryFactor = 0.5
 	foreignFactor = 0.3
+	analyzeFactor = 0.1
+	analyzeMost   = 8 << 20 // ANALYZE reads a sample of 30,000 pages at most
 )
 
 // createCost estimates the work of an entry's definition.

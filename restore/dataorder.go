@@ -55,7 +55,7 @@ func (p *Plan) sortData() {
 	order := leavesFirst(next) // what a step waits for comes before it
 	renumbered := make([]StepID, len(p.Steps))
 	steps := make([]*Step, 0, len(p.Steps))
-	for phase := PhaseDrop; phase <= PhaseEventTriggers; phase++ {
+	for phase := PhaseDrop; phase <= lastPhase; phase++ {
 		for _, id := range order {
 			if s := p.Steps[id]; s.Phase == phase {
 				renumbered[id] = StepID(len(steps))

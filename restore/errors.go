@@ -59,6 +59,16 @@ func reason(err error) string {
 // Unwrap returns the cause.
 func (e *StepError) Unwrap() error { return e.Err }
 
+// Definition returns the archive's own statements that make the entry, whole,
+// if the step runs them or a part of them; else "".
+func (e *StepError) Definition() string {
+	switch e.Step.Action {
+	case ActionCreate, ActionAttach, ActionMark, ActionValidate:
+		return e.Step.Entry.Defn
+	}
+	return ""
+}
+
 // PgError returns the server's error, with its detail and hint, or nil if the
 // failure is not the server's.
 func (e *StepError) PgError() *pgconn.PgError {

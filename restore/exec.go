@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"iter"
+	"strings"
 	"sync/atomic"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -28,15 +30,19 @@ type executor struct {
 	transaction bool // everything runs inside one transaction already
 	createBlobs bool // no entries of the archive create large objects (before 1.12)
 	dropBlobs   bool // … and --clean was asked for
+	notice      func(string)
 }
 
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
 	step  *Step
+	fresh bool         // for data: this restore has made the table
+	done  []bool       // statements that need not be sent (again); nil: none
 	rows  int64        // loaded; only once the task has ended
 	bytes atomic.Int64 // of data sent
 	data  atomic.Pointer[archive.Data]
-	err   *StepError // the first failure
+	err   *StepError    // the first failure
+	took  time.Duration // if it was sent ahead with others; else 0
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -68,6 +74,16 @@ func (t *task) stored() int64 {
 	return 0
 }
 
+// isDone reports whether a statement of the step has been run already.
+func (t *task) isDone(i int) bool { return t.done != nil && t.done[i] }
+
+func (t *task) setDone(i int) {
+	if t.done == nil {
+		t.done = make([]bool, len(t.step.Statements))
+	}
+	t.done[i] = true
+}
+
 // fail records a failure, unless there was one before.
 func (t *task) fail(sql string, role Role, err error) bool {
 	if err != nil && t.err == nil {
@@ -86,6 +102,8 @@ func (x *executor) run(ctx context.Context, s *session, t *task) {
 	case t.step.Action.IsData():
 		x.settings(ctx, s, t, s.state.Before(x.toc, e, x.script))
 		x.load(ctx, s, t)
+	case t.step.Action == ActionAnalyze:
+		x.tidy(ctx, s, t)
 	default:
 		x.settings(ctx, s, t, s.state.Before(x.toc, e, x.script))
 		// What exists already is still given its owner, as by pg_restore.
@@ -105,8 +123,8 @@ func (x *executor) run(ctx context.Context, s *session, t *task) {
 // asks for.
 func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 	there := true
-	for _, st := range t.step.Statements {
-		if st.Role != RoleCreate {
+	for i, st := range t.step.Statements {
+		if st.Role != RoleCreate || t.isDone(i) {
 			continue
 		}
 		err := s.exec(ctx, st.SQL)
@@ -156,12 +174,24 @@ func (x *executor) settings(ctx context.Context, s *session, t *task, list []str
 // went well.
 func (x *executor) send(ctx context.Context, s *session, t *task, role Role) bool {
 	ok := true
-	for _, st := range t.step.Statements {
-		if st.Role == role && !t.fail(st.SQL, role, s.exec(ctx, st.SQL)) {
+	for i, st := range t.step.Statements {
+		if st.Role == role && !t.isDone(i) && !t.fail(st.SQL, role, s.exec(ctx, st.SQL)) {
 			ok = false
 		}
 	}
 	return ok
+}
+
+// tidy sends what only makes later work faster. Nothing is lost if it fails.
+func (x *executor) tidy(ctx context.Context, s *session, t *task) {
+	for i, st := range t.step.Statements {
+		if st.Role != RoleTidy || t.isDone(i) || t.err != nil {
+			continue
+		}
+		if err := s.exec(ctx, st.SQL); err != nil && ctx.Err() == nil {
+			x.notice("note: " + strings.TrimSpace(st.SQL) + " " + reason(err))
+		}
+	}
 }
 
 // load loads the data of an entry.
@@ -178,6 +208,7 @@ func (x *executor) load(ctx context.Context, s *session, t *task) {
 		x.loadBlobs(ctx, s, t)
 	}
 	x.send(ctx, s, t, RoleAfter)
+	x.tidy(ctx, s, t)
 }
 
 // alreadyExists reports whether the server refused to make an object because

@@ -103,6 +103,27 @@ func (ts *tables) onOwnTable(e *toc.Entry, mode LockMode) []Lock {
 	return locks
 }
 
+// validateLocks: checking a foreign key keeps other changes of the referencing
+// table away, and only those that would lock out readers from the referenced
+// one. Either may be partitioned, or both be the same.
+func (ts *tables) validateLocks(e *toc.Entry) []Lock {
+	child := ts.toc.NameOf(e).Table
+	var locks []Lock
+	for _, d := range ts.graph.Deps(e) {
+		if !isTable(d) {
+			continue
+		}
+		mode := RowShare
+		if d.Namespace == e.Namespace && d.Tag == child {
+			mode = ShareUpdateExclusive
+		}
+		for _, x := range ts.withDescendants(d) {
+			locks = append(locks, Lock{relationOf(x), mode})
+		}
+	}
+	return locks
+}
+
 // dataLocks: COPY writes into its table, or via the root into any partition,
 // and looks at a partition's ancestors for their bounds.
 func (ts *tables) dataLocks(e *toc.Entry) []Lock {

@@ -28,6 +28,8 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 		p.connect(s)
 	}
 	p.attachBottomUp()
+	p.marksLast()
+	p.afterAnalyze()
 	p.plan.setPriorities()
 	return &p.plan, nil
 }
@@ -38,7 +40,7 @@ type planner struct {
 	opts   Options
 	tables *tables
 	plan   Plan
-	steps  map[toc.DumpID][]StepID // of an entry, drops left out
+	steps  map[toc.DumpID][]StepID // that make or load an entry
 }
 
 func (p *planner) scriptOptions() script.Options {
@@ -48,7 +50,7 @@ func (p *planner) scriptOptions() script.Options {
 func (p *planner) add(s *Step) {
 	s.ID = StepID(len(p.plan.Steps))
 	p.plan.Steps = append(p.plan.Steps, s)
-	if s.Action != ActionDrop {
+	if s.Action != ActionDrop && s.Action != ActionAnalyze {
 		p.steps[s.Entry.ID] = append(p.steps[s.Entry.ID], s.ID)
 	}
 }
@@ -62,7 +64,7 @@ func (p *planner) addDrops() {
 			continue
 		}
 		if drops := script.Drop(e, p.opts.IfExists); len(drops) > 0 {
-			p.add(&Step{Entry: e, Action: ActionDrop, Phase: PhaseDrop, Statements: statements(drops, RoleDrop), Cost: smallCost})
+			p.add(&Step{Entry: e, Action: ActionDrop, Phase: PhaseDrop, Statements: statements(drops, RoleDrop), Cost: smallCost, Quick: !isDatabase})
 		}
 	}
 }
@@ -79,7 +81,10 @@ func statements(sql []string, role Role) []Statement {
 // restore order within each.
 func (p *planner) addEntries() error {
 	entries := p.sel.Entries()
-	for phase := PhaseDatabase; phase <= PhaseEventTriggers; phase++ {
+	for phase := PhaseDatabase; phase <= lastPhase; phase++ {
+		if phase == PhasePostACL || phase == PhaseAnalyze {
+			p.addAnalyze(phase)
+		}
 		for _, e := range entries {
 			if p.phaseOf(e) != phase {
 				continue
@@ -142,7 +147,10 @@ func (p *planner) addCreate(e *toc.Entry, phase Phase) error {
 	if phase > PhasePreData {
 		s.Locks = p.tables.locks(e)
 	}
-	p.add(s)
+	for _, part := range p.rewrite(s) {
+		part.Quick = p.isQuick(part)
+		p.add(part)
+	}
 	return nil
 }
 
@@ -154,7 +162,9 @@ func (p *planner) addData(e *toc.Entry, phase Phase) {
 	case e.Copy != "":
 		s.Action = ActionCopy
 		s.Statements = []Statement{{SQL: e.Copy, Role: RoleLoad}}
+		p.freeze(s)
 	}
+	s.Quick = p.isQuick(s)
 	if p.opts.DisableTriggers && !p.sel.Schema && e.Kind == toc.TableData {
 		before := p.asSuperuser(script.DisableTriggers(e))
 		after := p.asSuperuser(script.EnableTriggers(e))
@@ -185,15 +195,18 @@ func (p *planner) asSuperuser(sql string) []string {
 // those need. What comes after the data on a table waits for the data: the
 // archive records only the dependency on the table (repoint_table_dependencies
 // in pg_backup_archiver.c).
+//
+// Of several steps of one entry each needs the one before: the definition
+// before the data, the index before its constraint.
 func (p *planner) connect(s *Step) {
-	if s.Action == ActionDrop {
+	if s.Action == ActionDrop || s.Action == ActionAnalyze {
 		return
 	}
 	waits := make(map[StepID]bool)
 	seen := map[toc.DumpID]bool{s.Entry.ID: true}
 	p.follow(s.Entry, p.waitsForData(s.Entry), seen, waits)
 	for _, id := range p.steps[s.Entry.ID] {
-		if id < s.ID { // the definition, before the data of the same entry
+		if id < s.ID {
 			waits[id] = true
 			s.Requires = append(s.Requires, id)
 		}
@@ -273,9 +286,7 @@ func (p *planner) attachBottomUp() {
 			continue
 		}
 		if child := p.tables.attachChild(s.Entry); child != nil {
-			s.Deps = append(s.Deps, below[child.ID]...)
-			slices.Sort(s.Deps)
-			s.Deps = slices.Compact(s.Deps)
+			s.waitFor(below[child.ID]...)
 		}
 	}
 }

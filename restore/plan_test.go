@@ -308,7 +308,7 @@ func TestLocks(t *testing.T) {
 		31 INDEX identity_idx deps=4 defn=CREATE UNIQUE INDEX i ON s.plain (id); ALTER TABLE ONLY s.plain REPLICA IDENTITY USING INDEX i;
 		32 STATISTICS st deps=4
 		33 COMMENT INDEX plain_idx deps=12
-		34 COMMENT CONSTRAINT fk ON plain deps=16`, Options{})
+		34 COMMENT CONSTRAINT fk ON plain deps=16`, Options{Without: AllRewrites})
 	for _, c := range []struct {
 		id   toc.DumpID
 		want string
@@ -421,7 +421,7 @@ func TestIndexFactor(t *testing.T) {
 		order = append(order, s.Entry.ID)
 		sched.Done(s.ID, OutcomeDone)
 	}
-	if want := []toc.DumpID{1, 2, 4, 3, 5}; !slices.Equal(order, want) {
+	if want := []toc.DumpID{1, 2, 4, 3, 5, 1}; !slices.Equal(order, want) {
 		t.Errorf("entries in order %v, want %v", order, want)
 	}
 }

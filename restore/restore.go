@@ -35,9 +35,40 @@ type Options struct {
 	// created, also of those that exist already.
 	NoDataForFailedTables bool
 
+	// Without names the rewrites that are not made. [AllRewrites] leaves
+	// nothing but the archive's own statements, one at a time.
+	Without Rewrite
+
+	// ServerVersion is the server's version as server_version_num shows it
+	// (150018). [Run] asks the server; a plan made without one uses only
+	// what every supported server can do.
+	ServerVersion int
+
 	// OnEvent is told what happens, from one goroutine, in order. It should
 	// return soon: the restore waits for it. May be nil.
 	OnEvent func(Event)
+}
+
+// A Rewrite is a way to come to the state that the archive's own statements
+// lead to, in less time. Values can be joined by |.
+type Rewrite uint8
+
+const (
+	RewriteKeys        Rewrite = 1 << iota // PRIMARY KEY, UNIQUE: build the index beside others, then make it the constraint
+	RewriteForeignKeys                     // make a foreign key NOT VALID, then validate it beside others
+	RewriteIndexes                         // CLUSTER ON and REPLICA IDENTITY after all builds on the table
+	RewriteFreeze                          // COPY FREEZE into tables made by the restore
+	RewriteVacuum                          // after that VACUUM, which tells the planner that pages are all-visible
+	RewriteAnalyze                         // ANALYZE what was loaded, at the end or before a refresh that reads it
+	RewriteAhead                           // send quick statements without waiting for each answer
+
+	AllRewrites Rewrite = 1<<iota - 1
+)
+
+// has reports whether a rewrite is made. What has to stop at the first failure
+// sends nothing ahead.
+func (o *Options) has(r Rewrite) bool {
+	return o.Without&r == 0 && !o.SingleTransaction && !(r == RewriteAhead && o.ExitOnError)
 }
 
 // EventType says what an [Event] reports.
@@ -89,7 +120,7 @@ type Running struct {
 
 // A Result is what a restore did.
 type Result struct {
-	Steps    int // steps in the plan
+	Steps    int // steps in the plan, without those that go on with an entry which failed
 	Restored int // steps that ended well
 	Failed   []*StepError
 	Skipped  []Skip

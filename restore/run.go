@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -24,25 +25,18 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 	if damage != nil && !errors.Is(damage, archive.ErrTruncated) && !errors.Is(damage, archive.ErrCorrupt) {
 		return nil, damage
 	}
-	sel := opts.Selection.Apply(a.TOC)
-	plan, err := NewPlan(sel, opts)
-	if err != nil {
-		return nil, err
-	}
 	var stream *archive.Reader
 	if a.Streaming() {
 		if a.TOC.DepsAreOIDs {
 			return nil, fmt.Errorf("%w: an archive of before PostgreSQL 8.0 says too little to be restored from a stream; save it to a file", archive.ErrNotSeekable)
 		}
 		stream = a
-		plan.streamed()
 		// A pipe that gives nothing would hold up the end.
 		defer context.AfterFunc(ctx, func() { a.Close() })()
 	}
 	oneAtATime := opts.Jobs <= 1 || opts.SingleTransaction || a.TOC.DepsAreOIDs
 	ownBlobs := a.Header.Version.AtLeast(1, 12)
 	w := &work{
-		plan:   plan,
 		opts:   opts,
 		single: oneAtATime,
 		config: config,
@@ -60,14 +54,25 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 	return w.run(ctx)
 }
 
-// run connects, completes the plan with what only the server knows, and works
-// it off.
+// run connects, makes the plan, which depends on the server, and works it off.
 func (w *work) run(ctx context.Context) (*Result, error) {
-	w.init()
+	w.begun = time.Now()
+	w.notices = make(chan string, 64)
+	w.exec.notice = w.notice
 	first, err := w.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
+	w.opts.ServerVersion = serverVersion(first.conn)
+	w.plan, err = NewPlan(w.opts.Selection.Apply(w.exec.toc), w.opts)
+	if err != nil {
+		first.close()
+		return nil, err
+	}
+	if w.stream != nil {
+		w.plan.streamed()
+	}
+	w.init()
 	w.slots[0].session, w.slots[0].alive = first, true
 	defer w.closeAll()
 	if w.damage != nil { // what is whole is restored all the same
@@ -137,12 +142,15 @@ func (w *work) orderData(ctx context.Context, s *session) error {
 
 // connect opens a session in the database that is current.
 func (w *work) connect(ctx context.Context) (*session, error) {
-	return connect(ctx, w.config, w.exec.toc, w.opts, func(text string) {
-		select {
-		case w.notices <- text:
-		default: // a flood, or nobody listens during BEGIN and COMMIT: never wait for that
-		}
-	})
+	return connect(ctx, w.config, w.exec.toc, w.opts, w.notice)
+}
+
+// notice tells the loop what the server says. It may be called from workers.
+func (w *work) notice(text string) {
+	select {
+	case w.notices <- text:
+	default: // a flood, or nobody listens during BEGIN and COMMIT: never wait for that
+	}
 }
 
 // isInterrupt reports whether a step failed only because it was cancelled from

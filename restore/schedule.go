@@ -29,9 +29,9 @@ type Scheduler struct {
 	requiredBy [][]StepID
 
 	phase   Phase
-	left    [PhaseEventTriggers + 1]int // steps of a phase that have not ended
-	first   StepID                      // no step before it is pending
-	ready   readyHeap                   // of the current phase, unless it is serial
+	left    [lastPhase + 1]int // steps of a phase that have not ended
+	first   StepID             // no step before it is pending
+	ready   readyHeap          // of the current phase, unless it is serial
 	running int
 	held    map[Relation]*[AccessExclusive + 1]int // how many hold each mode
 }
@@ -106,17 +106,46 @@ func (s *Scheduler) Phase() Phase { return s.phase }
 // Next begins a step and returns it; false if none can begin now. When none
 // runs either, all have ended.
 func (s *Scheduler) Next() (*Step, bool) {
-	for s.left[s.phase] == 0 && s.phase < PhaseEventTriggers {
+	for s.left[s.phase] == 0 && s.phase < lastPhase {
 		s.enter(s.phase + 1)
 	}
 	id, ok := s.pick()
 	if !ok {
 		return nil, false
 	}
+	return s.begin(id), true
+}
+
+// Follow begins another step that may be sent right behind the one that Next
+// (or Follow) has just returned, on the same connection and without waiting
+// for that to end; false if there is none. Only quick steps follow quick
+// steps.
+func (s *Scheduler) Follow() (*Step, bool) {
+	if s.inOrder() {
+		if id, ok := s.firstPending(); ok && s.steps[id].Quick {
+			return s.begin(id), true
+		}
+		return nil, false
+	}
+	id, ok := s.pickReady()
+	if ok && s.steps[id].Quick {
+		return s.begin(id), true
+	}
+	if ok {
+		heap.Push(&s.ready, id)
+	}
+	return nil, false
+}
+
+// Ready returns how many steps could begin now, if locks allow; fewer than
+// there are where steps go one by one.
+func (s *Scheduler) Ready() int { return s.ready.Len() }
+
+func (s *Scheduler) begin(id StepID) *Step {
 	s.state[id] = stepRunning
 	s.running++
 	s.lock(s.steps[id], 1)
-	return s.steps[id], true
+	return s.steps[id]
 }
 
 func (s *Scheduler) pick() (StepID, bool) {
@@ -126,6 +155,17 @@ func (s *Scheduler) pick() (StepID, bool) {
 		}
 		return s.firstPending()
 	}
+	if id, ok := s.pickReady(); ok {
+		return id, true
+	}
+	if s.running > 0 || len(s.ahead) > 0 {
+		return 0, false
+	}
+	return s.firstPending() // all that is left waits for each other
+}
+
+// pickReady takes the first of the ready steps whose locks are free.
+func (s *Scheduler) pickReady() (StepID, bool) {
 	var blocked []StepID
 	defer func() {
 		for _, id := range blocked {
@@ -142,10 +182,7 @@ func (s *Scheduler) pick() (StepID, bool) {
 		}
 		blocked = append(blocked, id)
 	}
-	if s.running > 0 || len(s.ahead) > 0 {
-		return 0, false
-	}
-	return s.firstPending() // all that is left waits for each other
+	return 0, false
 }
 
 // Waits reports whether steps wait for a stream to arrive at their data. As

@@ -17,9 +17,12 @@ const (
 	PhaseACL                        // grants, once nothing can be blocked by them or block them
 	PhasePostACL                    // materialized views, which may need the grants
 	PhaseEventTriggers              // event triggers, which must not fire on the restore itself
+	PhaseAnalyze                    // statistics for the planner; all else is there
 )
 
-var phaseNames = [...]string{"drop", "database", "pre-data", "data and post-data", "privileges", "refresh", "event triggers"}
+const lastPhase = PhaseAnalyze
+
+var phaseNames = [...]string{"drop", "database", "pre-data", "data and post-data", "privileges", "refresh", "event triggers", "analyze"}
 
 // String returns the name of the phase as progress and reports show it.
 func (p Phase) String() string { return phaseNames[p] }
@@ -30,20 +33,24 @@ func (p Phase) serial() bool { return p <= PhasePreData }
 type Action uint8
 
 const (
-	ActionDrop   Action = iota // run an entry's drop statement
-	ActionCreate               // run an entry's definition
-	ActionCopy                 // load a table by COPY
-	ActionInsert               // load a table by the INSERT commands in the archive
-	ActionBlobs                // load the contents of large objects
+	ActionDrop     Action = iota // run an entry's drop statement
+	ActionCreate                 // run an entry's definition, or what makes its object
+	ActionAttach                 // make a built index the index of its constraint
+	ActionMark                   // run what an index's definition goes on with: CLUSTER ON, REPLICA IDENTITY
+	ActionValidate               // check the rows of a foreign key that was made NOT VALID
+	ActionCopy                   // load a table by COPY
+	ActionInsert                 // load a table by the INSERT commands in the archive
+	ActionBlobs                  // load the contents of large objects
+	ActionAnalyze                // ANALYZE a table that was loaded
 )
 
-var actionNames = [...]string{"drop", "create", "copy", "insert", "large objects"}
+var actionNames = [...]string{"drop", "create", "attach", "mark", "validate", "copy", "insert", "large objects", "analyze"}
 
 // String returns the action as plans show it.
 func (a Action) String() string { return actionNames[a] }
 
 // IsData reports whether the step reads a data block of the archive.
-func (a Action) IsData() bool { return a >= ActionCopy }
+func (a Action) IsData() bool { return a >= ActionCopy && a <= ActionBlobs }
 
 // StepID is the place of a step in its plan.
 type StepID int
@@ -75,6 +82,14 @@ type Step struct {
 	// whose locks conflict are never run at once.
 	Locks []Lock
 
+	// Freeze allows loading the table by TRUNCATE and COPY FREEZE in one
+	// transaction, if this restore has made it.
+	Freeze bool
+
+	// Quick is set for what the server does in no time, whatever is in the
+	// database: such steps are sent ahead, many at once.
+	Quick bool
+
 	// Cost is an estimate of the work, in bytes read or written by the
 	// server; only its proportion to the costs of other steps matters.
 	Cost float64
@@ -98,6 +113,7 @@ const (
 	RoleBefore             // must precede the data (DISABLE TRIGGER, lo_create)
 	RoleAfter              // follows the data (ENABLE TRIGGER)
 	RoleLoad               // begins the data: COPY … FROM stdin
+	RoleTidy               // makes later work faster (VACUUM); nothing is lost without it
 )
 
 // Statement is one query that a step sends.

@@ -50,6 +50,7 @@ func feed(ctx context.Context, a *archive.Reader) *feeder {
 func (p *Plan) streamed() {
 	for _, s := range p.Steps {
 		s.FromStream = s.Action.IsData() && s.Phase == PhaseMain
+		s.Quick = s.Quick && !s.FromStream
 	}
 }
 

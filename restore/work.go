@@ -33,17 +33,19 @@ type work struct {
 	result  Result
 	begun   time.Time
 	times   []StepTime
-	phases  [PhaseEventTriggers + 1]struct{ first, last time.Time }
-	counted [PhaseEventTriggers + 1]int
+	phases  [lastPhase + 1]struct{ first, last time.Time }
+	counted [lastPhase + 1]int
 	stored  int64 // bytes of the archive read by tasks that have ended
 	total   int64
-	ends    int // steps ended, in whatever way
+	ends    int                 // steps ended, in whatever way
+	made    map[toc.DumpID]bool // tables made here
+	roots   map[StepID]*Step    // failed and skipped steps, and the failure at the root
 }
 
 // A slot is a place for one connection and the task that it works on.
 type slot struct {
 	number  int
-	task    *task // nil: idle
+	tasks   []*task // none: idle; several: sent ahead together
 	since   time.Time
 	retired bool // the server would not take this connection
 	alive   bool // connected when its last task ended
@@ -68,9 +70,9 @@ func (w *work) init() {
 		w.slots = append(w.slots, &slot{number: i})
 	}
 	w.ended = make(chan *slot)
-	w.notices = make(chan string, 64)
 	w.opened = make(chan *toc.Entry)
-	w.begun = time.Now()
+	w.made = make(map[toc.DumpID]bool)
+	w.roots = make(map[StepID]*Step)
 	w.result.Steps = len(w.plan.Steps)
 	for _, s := range w.plan.Steps {
 		if s.Action.IsData() {
@@ -126,9 +128,10 @@ func (w *work) loop(ctx context.Context) error {
 	}
 }
 
-// launch gives the next step to an idle slot, if there are both.
+// launch gives the next step to an idle slot, if there are both, and with a
+// quick step more of them.
 func (w *work) launch(ctx context.Context) bool {
-	i := slices.IndexFunc(w.slots, func(s *slot) bool { return s.task == nil && !s.retired })
+	i := slices.IndexFunc(w.slots, func(s *slot) bool { return len(s.tasks) == 0 && !s.retired })
 	if i < 0 {
 		return false
 	}
@@ -137,14 +140,17 @@ func (w *work) launch(ctx context.Context) bool {
 		return false
 	}
 	s := w.slots[i]
-	s.task, s.since, s.connectErr = &task{step: step}, time.Now(), nil
-	if w.stream != nil && step.FromStream {
-		s.task.opened = func() { w.opened <- step.Entry }
+	s.since, s.connectErr = time.Now(), nil
+	w.give(s, step)
+	if step.Quick {
+		for most := w.aheadMost(); len(s.tasks) < most; {
+			step, ok := w.sched.Follow()
+			if !ok {
+				break
+			}
+			w.give(s, step)
+		}
 	}
-	if p := &w.phases[step.Phase]; p.first.IsZero() {
-		p.first = s.since
-	}
-	w.emit(Event{Type: EventStarted, Step: step, Worker: s.number})
 	go func() {
 		w.work(ctx, s)
 		w.ended <- s
@@ -152,7 +158,39 @@ func (w *work) launch(ctx context.Context) bool {
 	return true
 }
 
-// work runs a slot's task, connecting first if need be. It is the only part
+// aheadMost returns how many quick steps go to one connection at once, so that
+// the others get some too.
+func (w *work) aheadMost() int {
+	if w.sched.inOrder() {
+		return aheadMost
+	}
+	return min(aheadMost, 1+w.sched.Ready()/len(w.slots))
+}
+
+// give adds a step to what a slot works on.
+func (w *work) give(s *slot, step *Step) {
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)]}
+	s.tasks = append(s.tasks, t)
+	if w.stream != nil && step.FromStream {
+		t.opened = func() { w.opened <- step.Entry }
+	}
+	if p := &w.phases[step.Phase]; p.first.IsZero() {
+		p.first = s.since
+	}
+	w.emit(Event{Type: EventStarted, Step: step, Worker: s.number})
+}
+
+// tableOf returns the table whose data a step loads.
+func (w *work) tableOf(step *Step) toc.DumpID {
+	for _, id := range step.Entry.Deps {
+		if e := w.exec.toc.Lookup(id); e != nil && isTable(e) {
+			return id
+		}
+	}
+	return 0
+}
+
+// work runs a slot's tasks, connecting first if need be. It is the only part
 // that runs outside the loop's goroutine.
 func (w *work) work(ctx context.Context, s *slot) {
 	if s.session == nil {
@@ -160,15 +198,21 @@ func (w *work) work(ctx context.Context, s *slot) {
 			return
 		}
 	}
-	w.exec.run(ctx, s.session, s.task)
+	if len(s.tasks) > 1 {
+		w.exec.runAhead(ctx, s.session, s.tasks)
+		return
+	}
+	w.exec.run(ctx, s.session, s.tasks[0])
 }
 
-// collect takes back a slot whose task has ended.
+// collect takes back a slot whose tasks have ended.
 func (w *work) collect(ctx context.Context, s *slot) error {
-	t := s.task
-	s.task = nil
+	tasks := s.tasks
+	s.tasks = nil
 	if s.connectErr != nil {
-		w.sched.Requeue(t.step.ID)
+		for _, t := range slices.Backward(tasks) {
+			w.sched.Requeue(t.step.ID)
+		}
 		return w.retire(ctx, s)
 	}
 	s.alive = !s.session.lost()
@@ -176,9 +220,11 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 		s.session.close()
 		s.session = nil
 	}
-	w.record(ctx, s, t)
-	if t.step.Reconnect != "" {
-		w.moveTo(t.step.Reconnect)
+	for _, t := range tasks {
+		w.record(ctx, s, t)
+		if t.step.Reconnect != "" {
+			w.moveTo(t.step.Reconnect)
+		}
 	}
 	return nil
 }
@@ -218,7 +264,10 @@ func (w *work) closeAll() {
 // record books how a task ended and tells of it.
 func (w *work) record(ctx context.Context, s *slot, t *task) {
 	now := time.Now()
-	took := now.Sub(s.since)
+	took := t.took
+	if took == 0 {
+		took = now.Sub(s.since)
+	}
 	w.phases[t.step.Phase].last = now
 	w.answer(t.step.Entry) // if it failed before it opened its data
 	w.counted[t.step.Phase]++
@@ -238,23 +287,42 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	}
 	if t.err == nil {
 		w.result.Restored++
+		if t.step.Entry.Kind == toc.Table {
+			w.made[t.step.Entry.ID] = true
+		}
 		w.sched.Done(t.step.ID, OutcomeDone)
 		w.emit(Event{Type: EventDone, Step: t.step, Worker: s.number, Duration: took, Rows: t.rows, Bytes: t.bytes.Load()})
+		return
+	}
+	if root := w.rootOf(t.step); root != nil { // it was sent before that had failed
+		w.skip(t.step, root, w.sched.Done(t.step.ID, OutcomeFailed))
 		return
 	}
 	w.result.Failed = append(w.result.Failed, t.err)
 	w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
 	w.emit(Event{Type: EventFailed, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
-	w.skip(t)
+	w.failed(t)
 }
 
-// skip ends a failed task. An object that is there, though its owner could not
+// rootOf returns the failure because of which a step makes no sense; nil if
+// there is none.
+func (w *work) rootOf(step *Step) *Step {
+	for _, id := range step.Requires {
+		if root := w.roots[id]; root != nil {
+			return root
+		}
+	}
+	return nil
+}
+
+// failed ends a failed task. An object that is there, though its owner could not
 // be set or it was there before, keeps nothing from being restored.
-func (w *work) skip(t *task) {
+func (w *work) failed(t *task) {
 	there := t.err.Exists || t.err.Role == RoleAlter
 	var skipped []*Step
 	switch {
 	case !there:
+		w.roots[t.step.ID] = t.step
 		skipped = w.sched.Done(t.step.ID, OutcomeFailed)
 	default:
 		w.sched.Done(t.step.ID, OutcomeDone)
@@ -262,14 +330,30 @@ func (w *work) skip(t *task) {
 			skipped = w.sched.SkipData(t.step.ID)
 		}
 	}
+	w.skip(nil, t.step, skipped)
+}
+
+// skip tells of the steps that will not run because of a failure: one that was
+// tried already, if there is such, and those that the scheduler gave up.
+func (w *work) skip(tried, cause *Step, skipped []*Step) {
+	if tried != nil {
+		skipped = append([]*Step{tried}, skipped...)
+	}
 	if w.result.Stopped {
 		return // all that is left is left
 	}
 	for _, step := range skipped {
-		w.answer(step.Entry)
-		w.ends++
-		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: t.step})
-		w.emit(Event{Type: EventSkipped, Step: step, Cause: t.step})
+		w.roots[step.ID] = cause
+		if step != tried {
+			w.answer(step.Entry)
+			w.ends++
+		}
+		if step.Entry == cause.Entry && step.Action != ActionDrop && !step.Action.IsData() {
+			w.result.Steps-- // it would have gone on with what failed
+			continue
+		}
+		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: cause})
+		w.emit(Event{Type: EventSkipped, Step: step, Cause: cause})
 	}
 }
 
@@ -302,12 +386,13 @@ func (w *work) progress() Progress {
 		Rows: w.result.Rows, Bytes: w.result.Bytes,
 	}
 	for _, s := range w.slots {
-		if s.task == nil {
+		if len(s.tasks) == 0 {
 			continue
 		}
-		r := Running{Step: s.task.step, Worker: s.number, Since: s.since, Bytes: s.task.bytes.Load(), Portion: -1}
-		stored := s.task.stored()
-		if size := s.task.step.Entry.DataSize; size > 0 && s.task.step.Action.IsData() {
+		t := s.tasks[0]
+		r := Running{Step: t.step, Worker: s.number, Since: s.since, Bytes: t.bytes.Load(), Portion: -1}
+		stored := t.stored()
+		if size := t.step.Entry.DataSize; size > 0 && t.step.Action.IsData() {
 			stored = min(stored, size)
 			r.Portion = float64(stored) / float64(size)
 		}

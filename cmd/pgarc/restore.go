@@ -84,6 +84,19 @@ How:
                             is gone at the end
       --dry-run             print the steps, without a server
 
+To be done sooner, what follows is on by default; the end is the same without:
+      --no-split-keys           PRIMARY KEY, UNIQUE: the index is built beside
+                                others, then made the constraint
+      --no-split-foreign-keys   made NOT VALID, then validated beside others
+      --no-split-indexes        CLUSTER ON, REPLICA IDENTITY after all builds
+      --no-freeze               COPY FREEZE into tables that the restore made
+      --no-vacuum               VACUUM of large ones at once; it reads only the
+                                visibility map
+      --no-analyze              ANALYZE of what was loaded, at the end
+      --no-send-ahead           quick statements, without waiting for each answer
+      --compat                  none of these: the archive's own statements, one
+                                at a time on each connection
+
 A server to throw away, from the PostgreSQL that is installed on this machine:
       --scratch             restore into it and keep it until Ctrl-C; roles that
                             the archive names are made there, tablespaces are

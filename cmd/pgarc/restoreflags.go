@@ -22,6 +22,8 @@ type restoreOptions struct {
 	quiet      bool
 	json       bool
 	spool      string // directory to write standard input to first
+	compat     bool
+	without    [len(rewriteFlags)]bool // as rewriteFlags
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -44,6 +46,10 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
 	fs.StringVar(&o.spool, "spool", "", "write standard input to a file in this directory first")
+	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
+	for i, f := range rewriteFlags {
+		fs.BoolVar(&o.without[i], f.name, false, f.usage)
+	}
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
 	fs.StringVar(&o.scratchRun, "scratch-run", "", "run a command on that server, then stop it")
@@ -56,6 +62,30 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolP("no-reconnect", "R", false, "nothing, as in pg_restore")
 	fs.MarkHidden("format")
 	fs.MarkHidden("no-reconnect")
+}
+
+// rewriteFlags are the options that leave out one rewrite each.
+var rewriteFlags = [...]struct {
+	name    string
+	rewrite restore.Rewrite
+	usage   string
+}{
+	{"no-split-keys", restore.RewriteKeys, "primary and unique keys by the archive's own statement"},
+	{"no-split-foreign-keys", restore.RewriteForeignKeys, "foreign keys by the archive's own statement"},
+	{"no-split-indexes", restore.RewriteIndexes, "indexes with CLUSTER ON and REPLICA IDENTITY in one statement"},
+	{"no-freeze", restore.RewriteFreeze, "plain COPY"},
+	{"no-vacuum", restore.RewriteVacuum, "no VACUUM after COPY"},
+	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE"},
+	{"no-send-ahead", restore.RewriteAhead, "wait for the answer to each statement"},
+}
+
+// setRewrites notes what was chosen of them.
+func (o *restoreOptions) setRewrites() {
+	for i, f := range rewriteFlags {
+		if o.without[i] || o.compat {
+			o.Without |= f.rewrite
+		}
+	}
 }
 
 // defaultJobs is the default of -j. Even one processor is not busy while its
@@ -99,6 +129,7 @@ func (o *restoreOptions) check() error {
 	case o.SingleTransaction && o.flags.Changed("jobs") && o.Jobs > 1:
 		return usagef("cannot specify both --single-transaction and multiple jobs")
 	}
+	o.setRewrites()
 	if err := o.selection.check(); err != nil {
 		return err
 	}

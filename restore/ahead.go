@@ -1,0 +1,244 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgproto3"
+
+	"github.com/pgarc/pgarc/script"
+)
+
+// aheadMost is how many steps are sent ahead at once. Their answers fit into
+// the buffers of a connection, so that neither side waits for the other to
+// read.
+const aheadMost = 64
+
+// A query is one simple-query message, with the rows that it copies, if any.
+type query struct {
+	sql  string
+	rows []byte // COPY text
+	copy bool
+}
+
+// An answer is what came of a query.
+type answer struct {
+	err  error
+	rows int64 // copied
+	at   time.Time
+}
+
+// sendAhead sends queries without waiting for the answer to one before sending
+// the next. Each is a transaction of its own, and one that fails does not keep
+// the next from running. Without an answer a query's error is that of the
+// connection.
+//
+// The protocol allows it: the server takes one message after the other off the
+// connection, and drops rows that are sent to a COPY which it refused
+// (PostgresMain in src/backend/tcop/postgres.c).
+func (s *session) sendAhead(ctx context.Context, queries []query) []answer {
+	sent := make(chan error, 1)
+	go func() { sent <- s.write(queries) }()
+	answers := make([]answer, len(queries))
+	var lost error
+	for i := range answers {
+		if lost == nil {
+			lost = s.receive(ctx, &answers[i])
+		}
+		if lost != nil {
+			answers[i].err = lost
+		}
+	}
+	if lost != nil {
+		s.close()
+	}
+	<-sent // an error to write is one to read, too
+	return answers
+}
+
+func (s *session) write(queries []query) error {
+	f := s.conn.Frontend()
+	for _, q := range queries {
+		f.SendQuery(&pgproto3.Query{String: q.sql})
+		if !q.copy {
+			continue
+		}
+		if len(q.rows) > 0 {
+			f.Send(&pgproto3.CopyData{Data: q.rows})
+		}
+		f.Send(&pgproto3.CopyDone{})
+	}
+	return f.Flush()
+}
+
+// receive reads the answer to one query. When ctx is cancelled, so is what
+// runs; but what was sent may run all the same, so its answers are awaited.
+func (s *session) receive(ctx context.Context, a *answer) error {
+	for {
+		msg, err := s.conn.ReceiveMessage(ctx)
+		if err != nil && ctx.Err() != nil && !s.lost() {
+			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
+			msg, err = s.conn.ReceiveMessage(grace)
+			cancel()
+		}
+		if err != nil {
+			return err
+		}
+		switch msg := msg.(type) {
+		case *pgproto3.CommandComplete:
+			if tag := pgconn.NewCommandTag(string(msg.CommandTag)); strings.HasPrefix(tag.String(), "COPY ") {
+				a.rows = tag.RowsAffected()
+			}
+		case *pgproto3.ErrorResponse:
+			a.err = pgconn.ErrorResponseToPgError(msg)
+		case *pgproto3.ReadyForQuery:
+			a.at = time.Now()
+			return nil
+		}
+	}
+}
+
+// ahead is a task on its way to the server.
+type ahead struct {
+	task    *task
+	queries []query
+	parts   []int // of the step's statements, for each query; negative: a setting
+	tooLong bool  // too many rows to hold
+}
+
+// runAhead runs steps that are over in no time, all sent at once. What fails
+// is done again by itself, in order, by the way that all other steps go: it
+// either fails again, or it failed only because of what failed before it.
+func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
+	var queries []query
+	list := make([]ahead, 0, len(tasks))
+	for _, t := range tasks {
+		a := ahead{task: t}
+		x.prepare(s, &a)
+		list = append(list, a)
+		queries = append(queries, a.queries...)
+	}
+	at := time.Now()
+	answers := s.sendAhead(ctx, queries)
+	for _, a := range list {
+		t, mine := a.task, answers[:len(a.queries)]
+		answers = answers[len(a.queries):]
+		again := a.book(mine) || a.tooLong
+		if n := len(mine); n > 0 && !mine[n-1].at.IsZero() {
+			t.took, at = mine[n-1].at.Sub(at), mine[n-1].at
+		}
+		if again && t.err == nil {
+			begun := time.Now()
+			t.bytes.Store(0)
+			x.run(ctx, s, t)
+			t.took += time.Since(begun)
+		}
+	}
+}
+
+// prepare writes down what a task has to send: nothing if its rows cannot be
+// read, which is its failure, or are too many.
+func (x *executor) prepare(s *session, a *ahead) {
+	t, e := a.task, a.task.step.Entry
+	var rows []byte
+	if t.step.Action == ActionCopy {
+		var err error
+		rows, err = x.readRows(t)
+		if a.tooLong = err == errTooLong; a.tooLong || !t.fail("", RoleLoad, err) {
+			return
+		}
+	}
+	settings := s.state.Before
+	if t.step.Action == ActionDrop {
+		settings = s.state.BeforeDrop
+	}
+	for _, sql := range settings(x.toc, e, x.script) {
+		a.add(query{sql: sql}, -1)
+	}
+	for i, st := range t.step.Statements {
+		q := query{sql: st.SQL}
+		if t.step.Action == ActionCopy {
+			q.rows, q.copy = rows, true
+			if frozen, ok := script.FreezeCopy(st.SQL); ok && t.fresh && t.step.Freeze {
+				q.sql = truncateStatement(t.step) + frozen
+			}
+		}
+		a.add(q, i)
+	}
+	if t.step.Action == ActionDrop {
+		s.state.AfterDrops()
+	} else {
+		s.state.After(e)
+	}
+}
+
+func (a *ahead) add(q query, part int) {
+	a.queries = append(a.queries, q)
+	a.parts = append(a.parts, part)
+}
+
+// readRows reads all rows of a small table.
+func (x *executor) readRows(t *task) ([]byte, error) {
+	data, err := t.open(x.source)
+	if err != nil {
+		return nil, err
+	}
+	defer data.Close()
+	rows, err := io.ReadAll(io.LimitReader(&copyText{task: t, data: data}, aheadRows+1))
+	if err == nil && len(rows) > aheadRows {
+		err = errTooLong
+	}
+	return rows, err
+}
+
+// book notes the answers, and reports whether the task has to be run again.
+func (a *ahead) book(answers []answer) (again bool) {
+	t := a.task
+	for i, part := range a.parts {
+		err := answers[i].err
+		switch {
+		case err == nil && part >= 0:
+			t.setDone(part)
+			t.rows += answers[i].rows
+		case err == nil:
+		case part < 0 && isServerError(err):
+			// Also where this fails the object is made: see settings.
+			t.fail(a.queries[i].sql, RoleAlter, err)
+		case isServerError(err) && !isCancelled(err):
+			again = true
+		default:
+			t.fail(a.queries[i].sql, t.roleOf(part), err)
+		}
+	}
+	return again
+}
+
+func (t *task) roleOf(part int) Role {
+	if part < 0 {
+		return RoleAlter
+	}
+	return t.step.Statements[part].Role
+}
+
+func isServerError(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg)
+}
+
+// isCancelled reports whether somebody has cancelled the statement. It would
+// be rude to try again.
+func isCancelled(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "57014" // query_canceled
+}
+
+// aheadRows bounds the rows of a table that are read into memory. A small
+// block can hold much: compression knows no bound.
+const aheadRows = 1 << 20
+
+var errTooLong = fmt.Errorf("rows of more than %d bytes", aheadRows)
