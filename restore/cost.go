@@ -59,9 +59,12 @@ func (p *planner) largestTable(e *toc.Entry) float64 {
 	return float64(size)
 }
 
+// estimated is the cost of a step as the plan knows it.
+func estimated(s *Step) float64 { return s.Cost }
+
 // setPriorities gives each step the cost of the most expensive chain that
 // begins with it. A dependency that closes a loop counts for nothing.
-func (p *Plan) setPriorities() {
+func (p *Plan) setPriorities(cost func(*Step) float64) {
 	dependents := make([][]StepID, len(p.Steps))
 	for _, s := range p.Steps {
 		for _, id := range s.Deps {
@@ -74,7 +77,7 @@ func (p *Plan) setPriorities() {
 		for _, d := range dependents[id] {
 			longest = max(longest, p.Steps[d].Priority)
 		}
-		s.Priority = s.Cost + longest
+		s.Priority = cost(s) + longest
 	}
 }
 

@@ -25,7 +25,7 @@ func (p *Plan) OrderData(keys []ForeignKey) {
 		}
 	}
 	p.sortData()
-	p.setPriorities()
+	p.setPriorities(estimated)
 }
 
 // reaches reports whether a waits, directly or not, for b.

@@ -30,7 +30,7 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 	p.attachBottomUp()
 	p.marksLast()
 	p.afterAnalyze()
-	p.plan.setPriorities()
+	p.plan.setPriorities(estimated)
 	return &p.plan, nil
 }
 

@@ -399,7 +399,7 @@ func TestPriorities(t *testing.T) {
 	for id, deps := range [][]StepID{{}, {0}, {0, 1}, {}} {
 		p.Steps = append(p.Steps, &Step{ID: StepID(id), Deps: deps, Cost: float64(id + 1)})
 	}
-	p.setPriorities()
+	p.setPriorities(estimated)
 	for id, want := range []float64{6, 5, 3, 4} {
 		if got := p.Steps[id].Priority; got != want {
 			t.Errorf("priority of step %d is %v, want %v", id, got, want)

@@ -39,6 +39,9 @@ type Options struct {
 	// nothing but the archive's own statements, one at a time.
 	Without Rewrite
 
+	// Settings are made in every session, after those that pgarc chooses.
+	Settings []Setting
+
 	// ServerVersion is the server's version as server_version_num shows it
 	// (150018). [Run] asks the server; a plan made without one uses only
 	// what every supported server can do.
@@ -61,6 +64,7 @@ const (
 	RewriteVacuum                          // after that VACUUM, which tells the planner that pages are all-visible
 	RewriteAnalyze                         // ANALYZE what was loaded, at the end or before a refresh that reads it
 	RewriteAhead                           // send quick statements without waiting for each answer
+	RewriteSettings                        // choose session settings by what the server reports
 
 	AllRewrites Rewrite = 1<<iota - 1
 )
@@ -80,6 +84,7 @@ const (
 	EventDone                      // a step ended well
 	EventFailed                    // a step failed; see Event.Err
 	EventSkipped                   // a step will not run, because of Event.Cause
+	EventSettings                  // the sessions' settings were chosen: Event.Text
 	EventNotice                    // the server, or the restore itself, says something: Event.Text
 )
 
@@ -94,7 +99,7 @@ type Event struct {
 	Bytes    int64         // EventDone of data: bytes of COPY text, SQL or large objects sent
 	Err      *StepError    // EventFailed
 	Cause    *Step         // EventSkipped: the step whose failure is the root of it
-	Text     string        // EventNotice
+	Text     string        // EventNotice, EventSettings
 	Progress Progress      // EventProgress
 }
 

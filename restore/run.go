@@ -75,6 +75,9 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	w.init()
 	w.slots[0].session, w.slots[0].alive = first, true
 	defer w.closeAll()
+	if err := w.chooseSettings(ctx, first); err != nil {
+		return nil, err
+	}
 	if w.damage != nil { // what is whole is restored all the same
 		w.emit(Event{Type: EventNotice, Text: "warning: the archive is damaged: " + w.damage.Error()})
 	}
@@ -92,6 +95,9 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	err = w.loop(ctx)
 	switch {
 	case !w.opts.SingleTransaction:
+		if err == nil && ctx.Err() == nil {
+			err = w.flush(ctx)
+		}
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
@@ -142,7 +148,15 @@ func (w *work) orderData(ctx context.Context, s *session) error {
 
 // connect opens a session in the database that is current.
 func (w *work) connect(ctx context.Context) (*session, error) {
-	return connect(ctx, w.config, w.exec.toc, w.opts, w.notice)
+	s, err := connect(ctx, w.config, w.exec.toc, w.opts, w.notice)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.set(ctx, w.settings); err != nil {
+		s.close()
+		return nil, err
+	}
+	return s, nil
 }
 
 // notice tells the loop what the server says. It may be called from workers.

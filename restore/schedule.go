@@ -15,7 +15,8 @@ import (
 //     dependencies leaves nothing else to do;
 //   - no step begins before a stream has arrived at its data;
 //   - steps whose locks conflict never run at once;
-//   - of the steps that may run, the one with the highest Priority comes first;
+//   - of the steps that may run, the one with the highest Priority comes first,
+//     loading after all else: what was just loaded is still in the cache;
 //   - a step that requires a failed one is skipped;
 //   - every step ends: done, failed or skipped.
 type Scheduler struct {
@@ -297,7 +298,8 @@ func (s *Scheduler) release(steps []StepID) {
 	}
 }
 
-// readyHeap holds the steps that wait for nothing, highest priority first.
+// readyHeap holds the steps that wait for nothing, those that work with what
+// was loaded before those that load, then highest priority first.
 type readyHeap struct {
 	steps []*Step
 	ids   []StepID
@@ -307,6 +309,9 @@ func (h *readyHeap) Len() int { return len(h.ids) }
 
 func (h *readyHeap) Less(i, j int) bool {
 	a, b := h.steps[h.ids[i]], h.steps[h.ids[j]]
+	if a.Action.IsData() != b.Action.IsData() {
+		return b.Action.IsData()
+	}
 	if a.Priority != b.Priority {
 		return a.Priority > b.Priority
 	}

@@ -16,8 +16,9 @@ import (
 // A session is one connection prepared for restoring, and what the statements
 // sent so far have set in it. One goroutine uses it at a time.
 type session struct {
-	conn  *pgconn.PgConn
-	state script.State
+	conn       *pgconn.PgConn
+	state      script.State
+	stdStrings bool // of the archive, and so of the session
 }
 
 // cancelGrace is how long a cancelled statement may take to end before its
@@ -38,7 +39,7 @@ func connect(ctx context.Context, config *pgconn.Config, t *toc.TOC, opts Option
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn}
+	s := &session{conn: conn, stdStrings: t.StdStrings}
 	for _, sql := range preamble(t, serverVersion(conn), opts) {
 		if err := s.exec(ctx, sql); err != nil {
 			s.close()

@@ -30,16 +30,18 @@ type work struct {
 	feeder  *feeder         // nil: not a stream, or at its end
 	notices chan string
 
-	result  Result
-	begun   time.Time
-	times   []StepTime
-	phases  [lastPhase + 1]struct{ first, last time.Time }
-	counted [lastPhase + 1]int
-	stored  int64 // bytes of the archive read by tasks that have ended
-	total   int64
-	ends    int                 // steps ended, in whatever way
-	made    map[toc.DumpID]bool // tables made here
-	roots   map[StepID]*Step    // failed and skipped steps, and the failure at the root
+	result   Result
+	begun    time.Time
+	times    []StepTime
+	phases   [lastPhase + 1]struct{ first, last time.Time }
+	counted  [lastPhase + 1]int
+	stored   int64 // bytes of the archive read by tasks that have ended
+	total    int64
+	ends     int       // steps ended, in whatever way
+	settings []Setting // of all sessions
+	rates    rates
+	made     map[toc.DumpID]bool // tables made here
+	roots    map[StepID]*Step    // failed and skipped steps, and the failure at the root
 }
 
 // A slot is a place for one connection and the task that it works on.
@@ -287,6 +289,7 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	}
 	if t.err == nil {
 		w.result.Restored++
+		w.learn(t.step, took)
 		if t.step.Entry.Kind == toc.Table {
 			w.made[t.step.Entry.ID] = true
 		}

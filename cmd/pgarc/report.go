@@ -96,6 +96,10 @@ func (r *textReporter) event(e restore.Event) {
 		if r.verbose {
 			r.print("pgarc: skipped: " + visible(e.Step.String()) + ", which needs " + visible(e.Cause.String()) + "\n")
 		}
+	case restore.EventSettings:
+		if r.verbose {
+			r.print("pgarc: session settings: " + visible(e.Text) + "\n")
+		}
 	case restore.EventNotice:
 		r.notice(e.Text)
 	}
@@ -192,7 +196,20 @@ func failureText(e *restore.StepError) string {
 	if sql := strings.TrimSpace(withoutSecrets(e.Step.Entry.Kind, e.SQL)); sql != "" {
 		b.WriteString("  statement:\n" + visibleSQL(sql) + "\n\n")
 	}
+	if sql := otherDefinition(e); sql != "" {
+		b.WriteString("  which is a part of:\n" + visibleSQL(sql) + "\n\n")
+	}
 	return b.String()
+}
+
+// otherDefinition returns the archive's own definition of what failed, if the
+// failed statement is only a part of what it does.
+func otherDefinition(e *restore.StepError) string {
+	defn := strings.TrimSpace(e.Definition())
+	if defn == strings.TrimSpace(e.SQL) || e.Role == restore.RoleAlter && e.Step.Action == restore.ActionCreate {
+		return ""
+	}
+	return withoutSecrets(e.Step.Entry.Kind, defn)
 }
 
 // position says where in a statement of several lines the server stopped. It

@@ -53,6 +53,7 @@ type failedJSON struct {
 	Context  string  `json:"context,omitempty"`
 	Position int32   `json:"position,omitempty"` // in characters of sql, from 1
 	SQL      string  `json:"sql,omitempty"`
+	Defn     string  `json:"definition,omitempty"` // the archive's own, if sql is only a part of what it does
 	Exists   bool    `json:"already_exists,omitempty"`
 }
 
@@ -170,6 +171,8 @@ func (r *jsonReporter) event(e restore.Event) {
 		r.write(newFailedJSON(ref, e))
 	case restore.EventSkipped:
 		r.write(skippedJSON{"skipped", ref, newStepRef(r.toc, e.Cause)})
+	case restore.EventSettings:
+		r.write(noticeJSON{"settings", ref, e.Text})
 	case restore.EventNotice:
 		r.write(noticeJSON{"notice", ref, e.Text})
 	case restore.EventProgress:
@@ -182,7 +185,7 @@ func (r *jsonReporter) event(e restore.Event) {
 
 func newFailedJSON(ref *stepRef, e restore.Event) failedJSON {
 	j := failedJSON{Type: "failed", stepRef: ref, Worker: e.Worker, Seconds: e.Duration.Seconds(),
-		Message: e.Err.Err.Error(), SQL: strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, e.Err.SQL), "\n"), Exists: e.Err.Exists}
+		Message: e.Err.Err.Error(), SQL: strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, e.Err.SQL), "\n"), Defn: otherDefinition(e.Err), Exists: e.Err.Exists}
 	if pg := e.Err.PgError(); pg != nil {
 		j.SQLState, j.Message, j.Detail, j.Hint, j.Context = pg.Code, pg.Message, pg.Detail, pg.Hint, pg.Where
 		j.Position = pg.Position

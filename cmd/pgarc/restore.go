@@ -93,9 +93,14 @@ To be done sooner, what follows is on by default; the end is the same without:
       --no-vacuum               VACUUM of large ones at once; it reads only the
                                 visibility map
       --no-analyze              ANALYZE of what was loaded, at the end
+      --no-tuning               synchronous_commit and maintenance_work_mem of the
+                                restoring sessions, chosen by rule; -v shows them
       --no-send-ahead           quick statements, without waiting for each answer
       --compat                  none of these: the archive's own statements, one
                                 at a time on each connection
+
+      --set NAME=VALUE          a setting of the restoring sessions, above that rule;
+                                may be given several times
 
 A server to throw away, from the PostgreSQL that is installed on this machine:
       --scratch             restore into it and keep it until Ctrl-C; roles that

@@ -2,6 +2,7 @@ package main
 
 import (
 	"runtime"
+	"strings"
 
 	"github.com/spf13/pflag"
 
@@ -23,6 +24,7 @@ type restoreOptions struct {
 	json       bool
 	spool      string // directory to write standard input to first
 	compat     bool
+	settings   []string                // name=value
 	without    [len(rewriteFlags)]bool // as rewriteFlags
 
 	flags *pflag.FlagSet // as parsed
@@ -46,6 +48,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
 	fs.StringVar(&o.spool, "spool", "", "write standard input to a file in this directory first")
+	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
 	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
 	for i, f := range rewriteFlags {
 		fs.BoolVar(&o.without[i], f.name, false, f.usage)
@@ -76,6 +79,7 @@ var rewriteFlags = [...]struct {
 	{"no-freeze", restore.RewriteFreeze, "plain COPY"},
 	{"no-vacuum", restore.RewriteVacuum, "no VACUUM after COPY"},
 	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE"},
+	{"no-tuning", restore.RewriteSettings, "no session settings but pg_restore's"},
 	{"no-send-ahead", restore.RewriteAhead, "wait for the answer to each statement"},
 }
 
@@ -86,6 +90,18 @@ func (o *restoreOptions) setRewrites() {
 			o.Without |= f.rewrite
 		}
 	}
+}
+
+// parseSettings takes --set apart.
+func (o *restoreOptions) parseSettings() error {
+	for _, text := range o.settings {
+		name, value, ok := strings.Cut(text, "=")
+		if !ok || name == "" {
+			return &usageError{"--set " + text + " is not of the form name=value", "as in --set maintenance_work_mem=1GB"}
+		}
+		o.Settings = append(o.Settings, restore.Setting{Name: name, Value: value})
+	}
+	return nil
 }
 
 // defaultJobs is the default of -j. Even one processor is not busy while its
@@ -130,6 +146,9 @@ func (o *restoreOptions) check() error {
 		return usagef("cannot specify both --single-transaction and multiple jobs")
 	}
 	o.setRewrites()
+	if err := o.parseSettings(); err != nil {
+		return err
+	}
 	if err := o.selection.check(); err != nil {
 		return err
 	}

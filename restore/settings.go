@@ -1,0 +1,114 @@
+package restore
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/pgarc/pgarc/script"
+)
+
+// A Setting is a configuration parameter of the restoring sessions. Nothing
+// server-wide is ever changed.
+type Setting struct {
+	Name, Value string
+}
+
+// serverSetting is what pg_settings says of a parameter.
+type serverSetting struct {
+	value  string
+	source string // "default", "configuration file", "database", "user", "client", …
+}
+
+// tune returns the settings with which sessions restore sooner, by rule from
+// what the server reports and the number of sessions:
+//
+//   - synchronous_commit off: a crash can lose the last moments of a restore,
+//     which has to be gone on with then anyway; the end is flushed;
+//   - maintenance_work_mem: an eighth of shared_buffers shared among the
+//     sessions, if that is more than the server's own default, up to 512 MB.
+//     More of it makes index builds slower on a machine whose memory is its
+//     page cache.
+//
+// What an admin has set for this database, user or connection stays.
+func tune(server map[string]serverSetting, jobs int) []Setting {
+	var list []Setting
+	unset := func(name string) bool {
+		source := server[name].source
+		return source == "default" || source == "configuration file"
+	}
+	if unset("synchronous_commit") && server["synchronous_commit"].value != "off" {
+		list = append(list, Setting{"synchronous_commit", "off"})
+	}
+	have, _ := strconv.ParseInt(server["maintenance_work_mem"].value, 10, 64)       // kB
+	buffers, err := strconv.ParseInt(server["shared_buffers"].value, 10, 64)        // of 8 kB
+	want := min(buffers*8/8/int64(max(jobs, 1)), 512<<10)                           // kB
+	if err == nil && unset("maintenance_work_mem") && have > 0 && want > have*5/4 { // a little more is not worth a word
+		list = append(list, Setting{"maintenance_work_mem", strconv.FormatInt(want, 10) + "kB"})
+	}
+	return list
+}
+
+const tuneQuery = `SELECT name, setting, source FROM pg_catalog.pg_settings
+	WHERE name IN ('synchronous_commit', 'maintenance_work_mem', 'shared_buffers')`
+
+// chooseSettings decides about the settings of all sessions, and makes them in
+// the first.
+func (w *work) chooseSettings(ctx context.Context, first *session) error {
+	if w.opts.has(RewriteSettings) {
+		rows, err := first.query(ctx, tuneQuery)
+		if err != nil {
+			return fmt.Errorf("read the server's settings: %w", err)
+		}
+		server := make(map[string]serverSetting)
+		for _, r := range rows {
+			server[r[0]] = serverSetting{r[1], r[2]}
+		}
+		w.settings = tune(server, len(w.slots))
+	}
+	for _, s := range w.opts.Settings { // the user's word is the last
+		w.settings = slices.DeleteFunc(w.settings, func(x Setting) bool { return x.Name == s.Name })
+		w.settings = append(w.settings, s)
+	}
+	if len(w.settings) > 0 {
+		w.emit(Event{Type: EventSettings, Text: settingList(w.settings)})
+	}
+	return first.set(ctx, w.settings)
+}
+
+// set makes settings in a session.
+func (s *session) set(ctx context.Context, settings []Setting) error {
+	for _, x := range settings {
+		sql := "SELECT pg_catalog.set_config(" + script.Literal(x.Name, s.stdStrings) + ", " + script.Literal(x.Value, s.stdStrings) + ", false)"
+		if err := s.exec(ctx, sql); err != nil {
+			return fmt.Errorf("set %s to %q: %w", x.Name, x.Value, err)
+		}
+	}
+	return nil
+}
+
+func settingList(settings []Setting) string {
+	var list []string
+	for _, s := range settings {
+		list = append(list, s.Name+" = "+s.Value)
+	}
+	return strings.Join(list, ", ")
+}
+
+// flush makes the server write down all that was committed. Sessions do not
+// wait for that while they work.
+func (w *work) flush(ctx context.Context) error {
+	if !slices.ContainsFunc(w.settings, func(s Setting) bool { return s.Name == "synchronous_commit" }) {
+		return nil
+	}
+	for _, s := range w.slots {
+		if s.session != nil && !s.session.lost() {
+			// A transaction with an id writes a commit record, and waits
+			// for it and all before it.
+			return s.session.exec(ctx, "SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
+		}
+	}
+	return nil
+}
