@@ -161,6 +161,9 @@ func (x *executor) prepare(s *session, a *ahead) {
 		a.add(query{sql: sql}, -1)
 	}
 	for i, st := range t.step.Statements {
+		if t.isDone(i) {
+			continue
+		}
 		q := query{sql: st.SQL}
 		if t.step.Action == ActionCopy {
 			q.rows, q.copy = rows, true
@@ -168,6 +171,7 @@ func (x *executor) prepare(s *session, a *ahead) {
 				q.sql = truncateStatement(t.step) + frozen
 			}
 		}
+		q.sql += x.journal.mark(t.step, int64(i))
 		a.add(q, i)
 	}
 	if t.step.Action == ActionDrop {

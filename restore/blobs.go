@@ -53,7 +53,7 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 	if x.transaction {
 		return
 	}
-	end := "COMMIT"
+	end := x.journal.markRows(t.step, 0, t.rows) + "; COMMIT"
 	if t.err != nil {
 		end, t.rows = "ROLLBACK", 0
 	}

@@ -15,19 +15,26 @@ import (
 // that this restore has made they are copied frozen, which the server allows
 // in the transaction that truncates it.
 func (x *executor) copyData(ctx context.Context, s *session, t *task) {
-	sql := t.copyStatement()
+	i, sql := t.copyStatement()
+	if t.isDone(i) {
+		return
+	}
 	frozen := t.fresh && t.step.Freeze && x.truncate(ctx, s, t)
 	if frozen {
 		sql, _ = script.FreezeCopy(sql)
 	}
+	inTransaction := frozen || x.journal != nil
+	if inTransaction && !frozen && !t.fail("BEGIN", RoleLoad, s.exec(ctx, "BEGIN")) {
+		return
+	}
 	x.copyRows(ctx, s, t, sql)
-	if !frozen || s.lost() {
+	if !inTransaction || s.lost() {
 		return
 	}
 	if t.err != nil {
 		_ = s.exec(ctx, "ROLLBACK") // what failed is in t.err
 		t.rows = 0
-	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, "COMMIT")) {
+	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, x.journal.markRows(t.step, int64(i), t.rows)+"; COMMIT")) {
 		t.rows = 0
 	}
 }
@@ -66,13 +73,13 @@ func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string
 	}
 }
 
-func (t *task) copyStatement() string {
-	for _, st := range t.step.Statements {
+func (t *task) copyStatement() (i int, sql string) {
+	for i, st := range t.step.Statements {
 		if st.Role == RoleLoad {
-			return st.SQL
+			return i, st.SQL
 		}
 	}
-	return ""
+	return 0, ""
 }
 
 // endMarker ends the COPY text of a table in an archive: pg_dump writes it as

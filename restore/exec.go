@@ -31,18 +31,21 @@ type executor struct {
 	createBlobs bool // no entries of the archive create large objects (before 1.12)
 	dropBlobs   bool // … and --clean was asked for
 	notice      func(string)
+	journal     *journal // nil: none
 }
 
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
-	step  *Step
-	fresh bool         // for data: this restore has made the table
-	done  []bool       // statements that need not be sent (again); nil: none
-	rows  int64        // loaded; only once the task has ended
-	bytes atomic.Int64 // of data sent
-	data  atomic.Pointer[archive.Data]
-	err   *StepError    // the first failure
-	took  time.Duration // if it was sent ahead with others; else 0
+	step     *Step
+	fresh    bool         // for data: this restore has made the table
+	done     []bool       // statements that need not be sent (again); nil: none
+	rows     int64        // loaded; only once the task has ended
+	bytes    atomic.Int64 // of data sent
+	data     atomic.Pointer[archive.Data]
+	err      *StepError     // the first failure
+	inserted map[int64]bool // INSERT commands that an earlier run has done
+	doubt    bool           // its connection was lost: the journal says what of it is done
+	took     time.Duration  // if it was sent ahead with others; else 0
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -127,13 +130,14 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 		if st.Role != RoleCreate || t.isDone(i) {
 			continue
 		}
-		err := s.exec(ctx, st.SQL)
+		err := x.do(ctx, s, t, i)
 		if isPublic(t.step.Entry) && alreadyExists(err) {
-			continue // every database has it; pg_dump before 11 makes it all the same
+			// Every database has it; pg_dump before 11 makes it all the same.
+			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
 		}
 		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 {
-				there = x.createApart(ctx, s, t, parts) && there
+				there = x.createApart(ctx, s, t, i, parts) && there
 				continue
 			}
 		}
@@ -150,16 +154,51 @@ func worthApart(e *toc.Entry) bool {
 	return isTable(e) || isIndex(e) || e.Kind == toc.MaterializedView
 }
 
-// createApart sends the statements of a definition one by one. Only the first
-// makes the object.
-func (x *executor) createApart(ctx context.Context, s *session, t *task, parts []string) bool {
-	if err := s.exec(ctx, parts[0]); !t.fail(parts[0]+";\n", RoleCreate, err) {
+// do sends a statement of a step, and in the same transaction the note that it
+// is done.
+func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
+	sql, mark := t.step.Statements[i].SQL, x.journal.mark(t.step, int64(i))
+	if mark != "" && isAlone(t.step, sql) {
+		if err := s.exec(ctx, sql); err != nil {
+			return err
+		}
+		sql = ""
+	}
+	err := s.exec(ctx, sql+mark)
+	if err == nil {
+		t.setDone(i)
+	}
+	return err
+}
+
+// isAlone reports whether a statement cannot be in a transaction with the note
+// that it is done: the server refuses it there, or it changes who speaks.
+func isAlone(s *Step, sql string) bool {
+	switch s.Entry.Kind {
+	case toc.Database, toc.DatabaseProperties, toc.Subscription:
+		return true
+	}
+	return strings.Contains(sql, "SET SESSION AUTHORIZATION")
+}
+
+// createApart sends the statements of a definition one by one, in one
+// transaction. Only the first makes the object; of the others any may fail.
+func (x *executor) createApart(ctx context.Context, s *session, t *task, i int, parts []string) bool {
+	if err := s.exec(ctx, "BEGIN; "+parts[0]); !t.fail(parts[0]+";\n", RoleCreate, err) {
+		_ = s.exec(ctx, "ROLLBACK")
 		return alreadyExists(err)
 	}
 	for _, sql := range parts[1:] {
-		t.fail(sql+";\n", RoleAlter, s.exec(ctx, sql))
+		err := s.exec(ctx, "SAVEPOINT pgarc; "+sql)
+		if !t.fail(sql+";\n", RoleAlter, err) && !s.lost() {
+			_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc")
+		}
 	}
-	return true
+	mark := ""
+	if t.err == nil {
+		mark = x.journal.mark(t.step, int64(i))
+	}
+	return t.fail("COMMIT", RoleCreate, s.exec(ctx, mark+"; COMMIT"))
 }
 
 // settings sends what has to be set before an entry. A tablespace that does
@@ -175,7 +214,7 @@ func (x *executor) settings(ctx context.Context, s *session, t *task, list []str
 func (x *executor) send(ctx context.Context, s *session, t *task, role Role) bool {
 	ok := true
 	for i, st := range t.step.Statements {
-		if st.Role == role && !t.isDone(i) && !t.fail(st.SQL, role, s.exec(ctx, st.SQL)) {
+		if st.Role == role && !t.isDone(i) && !t.fail(st.SQL, role, x.do(ctx, s, t, i)) {
 			ok = false
 		}
 	}

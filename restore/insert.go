@@ -29,20 +29,19 @@ func (x *executor) insertData(ctx context.Context, s *session, t *task) {
 	}
 	defer data.Close()
 	split := newStatementReader(data, x.toc.StdStrings)
-	var batch []string
-	size := 0
-	for {
+	b := inserts{done: t.inserted}
+	for n := int64(0); ; n++ {
 		sql, err := split.next()
-		if sql != "" {
-			batch, size = append(batch, sql), size+len(sql)
-		}
-		if size >= insertBatch || err != nil {
-			x.insertAll(ctx, s, t, batch)
-			t.bytes.Add(int64(size))
-			batch, size = batch[:0], 0
+		if b.add(n, sql) || err != nil {
+			x.insertAll(ctx, s, t, &b)
+			t.bytes.Add(int64(b.size))
+			b.empty()
 		}
 		switch {
 		case err == io.EOF:
+			if t.err == nil {
+				t.fail("", RoleLoad, x.noteInserted(ctx, s, t))
+			}
 			return
 		case err != nil:
 			t.fail("", RoleLoad, err)
@@ -61,28 +60,90 @@ func errLost(s *session) error {
 	return nil
 }
 
+// inserts are commands that go into one message. Those that an earlier run has
+// done are left out.
+type inserts struct {
+	done  map[int64]bool // which were done, by their number
+	first int64          // number of the first
+	sql   []string
+	size  int
+}
+
+// insertsDone is the part of a step that says that all commands are done. The
+// other parts are runs of commands that one transaction did: the number of
+// the first, and below insertRun how many.
+const (
+	insertsDone = -1
+	insertRun   = 1 << 20
+)
+
+// add takes a command, unless it was done, and reports whether it is time to
+// send. Commands must follow one another.
+func (b *inserts) add(n int64, sql string) (full bool) {
+	if sql == "" {
+		return false
+	}
+	if b.done[n] {
+		return len(b.sql) > 0
+	}
+	if len(b.sql) == 0 {
+		b.first = n
+	}
+	b.sql, b.size = append(b.sql, sql), b.size+len(sql)
+	return b.size >= insertBatch || len(b.sql) == insertRun-1
+}
+
+func (b *inserts) empty() { b.sql, b.size = b.sql[:0], 0 }
+
+// insertedBefore returns the numbers of the commands that are done.
+func insertedBefore(d doneStep) map[int64]bool {
+	done := make(map[int64]bool)
+	for part := range d.parts {
+		for n := part / insertRun; part >= 0 && n < part/insertRun+part%insertRun; n++ {
+			done[n] = true
+		}
+	}
+	return done
+}
+
 // insertAll runs a batch.
-func (x *executor) insertAll(ctx context.Context, s *session, t *task, batch []string) {
-	if len(batch) == 0 {
+func (x *executor) insertAll(ctx context.Context, s *session, t *task, b *inserts) {
+	if len(b.sql) == 0 {
 		return
 	}
-	results, err := s.conn.Exec(ctx, strings.Join(batch, "")).ReadAll()
+	mark := x.journal.mark(t.step, b.first*insertRun+int64(len(b.sql)))
+	results, err := s.conn.Exec(ctx, strings.Join(b.sql, "")+mark).ReadAll()
 	if err == nil {
-		t.rows += rowsOf(results)
+		t.rows += rowsOf(results, mark)
 		return
 	}
-	if len(batch) == 1 || x.transaction || s.lost() || ctx.Err() != nil {
-		t.fail(batch[0], RoleLoad, err)
+	if len(b.sql) == 1 || x.transaction || s.lost() || ctx.Err() != nil {
+		t.fail(b.sql[0], RoleLoad, err)
 		return
 	}
-	for _, sql := range batch {
-		results, err := s.conn.Exec(ctx, sql).ReadAll()
-		t.fail(sql, RoleLoad, err)
-		t.rows += rowsOf(results)
+	for i, sql := range b.sql {
+		mark := x.journal.mark(t.step, (b.first+int64(i))*insertRun+1)
+		results, err := s.conn.Exec(ctx, sql+mark).ReadAll()
+		if t.fail(sql, RoleLoad, err) {
+			t.rows += rowsOf(results, mark)
+		}
 	}
 }
 
-func rowsOf(results []*pgconn.Result) int64 {
+// noteInserted notes that all commands are done.
+func (x *executor) noteInserted(ctx context.Context, s *session, t *task) error {
+	if x.journal == nil {
+		return nil
+	}
+	return s.exec(ctx, x.journal.markRows(t.step, insertsDone, t.rows))
+}
+
+// rowsOf counts the rows that commands have inserted; the last result is that
+// of the mark, if there is one.
+func rowsOf(results []*pgconn.Result, mark string) int64 {
+	if mark != "" && len(results) > 0 {
+		results = results[:len(results)-1]
+	}
 	var n int64
 	for _, r := range results {
 		if r.Err == nil {

@@ -2,6 +2,7 @@ package restore
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/pgarc/pgarc/script"
@@ -16,6 +17,7 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 		opts:   opts,
 		tables: newTables(sel.TOC),
 		steps:  make(map[toc.DumpID][]StepID),
+		keys:   make(map[string]int),
 	}
 	p.plan.Schema = sel.Schema
 	if opts.Clean {
@@ -40,6 +42,7 @@ type planner struct {
 	opts   Options
 	tables *tables
 	plan   Plan
+	keys   map[string]int          // how many steps of an entry do the same
 	steps  map[toc.DumpID][]StepID // that make or load an entry
 }
 
@@ -49,6 +52,11 @@ func (p *planner) scriptOptions() script.Options {
 
 func (p *planner) add(s *Step) {
 	s.ID = StepID(len(p.plan.Steps))
+	s.Key = s.Entry.ID.String() + " " + s.Action.String()
+	if n := p.keys[s.Key]; n > 0 {
+		s.Key += " " + strconv.Itoa(n+1)
+	}
+	p.keys[s.Entry.ID.String()+" "+s.Action.String()]++
 	p.plan.Steps = append(p.plan.Steps, s)
 	if s.Action != ActionDrop && s.Action != ActionAnalyze {
 		p.steps[s.Entry.ID] = append(p.steps[s.Entry.ID], s.ID)

@@ -39,6 +39,18 @@ type Options struct {
 	// nothing but the archive's own statements, one at a time.
 	Without Rewrite
 
+	// NoJournal leaves out the journal, in schema [JournalSchema] of the
+	// database, by which a restore that was broken off is gone on with.
+	NoJournal bool
+	Resume    bool   // go on with the restore whose journal is in the database, and retry what failed
+	Restart   bool   // forget that journal, and begin anew
+	Name      string // what the user calls the archive, for the journal
+	Command   string // the command that goes on with the restore, for the journal
+
+	// RetryFor is how long to try to connect again to a server that is away;
+	// 0 means [DefaultRetryFor], less than 0 not at all.
+	RetryFor time.Duration
+
 	// Settings are made in every session, after those that pgarc chooses.
 	Settings []Setting
 
@@ -130,6 +142,9 @@ type Result struct {
 	Failed   []*StepError
 	Skipped  []Skip
 	Left     int // steps never begun, because the restore was stopped
+	Earlier  int // steps that an earlier run had done
+
+	Journal bool // the database holds a journal, by which the restore can be gone on with
 
 	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction
 	Interrupted bool // the context was cancelled
@@ -139,6 +154,11 @@ type Result struct {
 	Duration    time.Duration
 	Phases      []PhaseTime
 	Slowest     []StepTime // the ten slowest, slowest first
+}
+
+// complete reports whether nothing is left to do.
+func (r *Result) complete() bool {
+	return len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Restored+r.Earlier >= r.Steps && !r.Interrupted && !r.Stopped
 }
 
 // Skip is a step that was not run because another one failed.

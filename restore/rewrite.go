@@ -186,6 +186,11 @@ func (p *planner) isQuick(s *Step) bool {
 	if !p.opts.has(RewriteAhead) || s.Reconnect != "" {
 		return false
 	}
+	for _, st := range s.Statements {
+		if isAlone(s, st.SQL) {
+			return false
+		}
+	}
 	switch s.Action {
 	case ActionAttach, ActionMark, ActionDrop:
 		return true

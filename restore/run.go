@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -37,11 +38,12 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 	oneAtATime := opts.Jobs <= 1 || opts.SingleTransaction || a.TOC.DepsAreOIDs
 	ownBlobs := a.Header.Version.AtLeast(1, 12)
 	w := &work{
-		opts:   opts,
-		single: oneAtATime,
-		config: config,
-		damage: damage,
-		stream: stream,
+		opts:    opts,
+		archive: a,
+		single:  oneAtATime,
+		config:  config,
+		damage:  damage,
+		stream:  stream,
 		exec: executor{
 			toc:         a.TOC,
 			source:      a,
@@ -59,6 +61,14 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	w.begun = time.Now()
 	w.notices = make(chan string, 64)
 	w.exec.notice = w.notice
+	if w.opts.Resume && w.opts.Selection.Create { // the journal is in the database that was made
+		for _, e := range w.exec.toc.Entries {
+			if e.Kind == toc.Database {
+				w.config = w.config.Copy()
+				w.config.Database = e.Tag
+			}
+		}
+	}
 	first, err := w.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -73,7 +83,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		w.plan.streamed()
 	}
 	w.init()
-	w.slots[0].session, w.slots[0].alive = first, true
+	w.slots[0].session, w.slots[0].alive, w.slots[0].had = first, true, true
 	defer w.closeAll()
 	if err := w.chooseSettings(ctx, first); err != nil {
 		return nil, err
@@ -92,12 +102,16 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		}
 	}
 	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
+	if !w.createsDatabase() || w.opts.Resume {
+		if err := w.openJournal(ctx, first); err != nil {
+			return nil, err
+		}
+		w.skipDone()
+	}
 	err = w.loop(ctx)
 	switch {
 	case !w.opts.SingleTransaction:
-		if err == nil && ctx.Err() == nil {
-			err = w.flush(ctx)
-		}
+		err = errors.Join(err, w.end(ctx, err))
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
@@ -105,6 +119,40 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		w.rolledBack()
 	}
 	return w.finish(ctx), err
+}
+
+// createsDatabase reports whether the plan makes a database and goes on in it.
+func (w *work) createsDatabase() bool {
+	return slices.ContainsFunc(w.plan.Steps, func(s *Step) bool { return s.Reconnect != "" })
+}
+
+// journalAfterCreate opens the journal once the database that it is to be in
+// is there.
+func (w *work) journalAfterCreate(ctx context.Context) error {
+	if w.journalOpened || w.sched.Phase() <= PhaseDatabase && w.sched.Left(PhaseDatabase) > 0 {
+		return nil
+	}
+	s := w.slots[0]
+	if s.session == nil {
+		var err error
+		if s.session, err = w.connect(ctx); err != nil {
+			return err
+		}
+		s.alive = true
+	}
+	return w.openJournal(ctx, s.session)
+}
+
+// end writes down what was committed, and closes the journal.
+func (w *work) end(ctx context.Context, err error) error {
+	if err != nil || ctx.Err() != nil {
+		w.result.Journal = w.exec.journal != nil // it stays
+		return nil
+	}
+	if err := w.flush(ctx); err != nil {
+		return err
+	}
+	return w.closeJournal(ctx)
 }
 
 // endTransaction commits if all went well. Otherwise closing the connection

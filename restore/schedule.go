@@ -104,6 +104,9 @@ func (s *Scheduler) inOrder() bool { return s.serial || s.phase.serial() }
 // Phase returns the phase that is under way.
 func (s *Scheduler) Phase() Phase { return s.phase }
 
+// Left returns how many steps of a phase have not ended.
+func (s *Scheduler) Left(p Phase) int { return s.left[p] }
+
 // Next begins a step and returns it; false if none can begin now. When none
 // runs either, all have ended.
 func (s *Scheduler) Next() (*Step, bool) {
@@ -267,6 +270,13 @@ func (s *Scheduler) SkipData(id StepID) (skipped []*Step) {
 		}
 	}
 	return skipped
+}
+
+// Complete ends a step that was done before, and that Next has not returned.
+func (s *Scheduler) Complete(id StepID) {
+	if s.state[id] == stepPending {
+		s.end(id)
+	}
 }
 
 // Requeue takes a step back that Next returned and that has not begun.

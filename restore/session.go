@@ -21,6 +21,10 @@ type session struct {
 	stdStrings bool // of the archive, and so of the session
 }
 
+// applicationName is what the server shows of the sessions, unless the user
+// has chosen another.
+const applicationName = "pgarc restore"
+
 // cancelGrace is how long a cancelled statement may take to end before its
 // connection is cut.
 const cancelGrace = 5 * time.Second
@@ -34,6 +38,9 @@ func connect(ctx context.Context, config *pgconn.Config, t *toc.TOC, opts Option
 	}
 	config.OnNotice = func(_ *pgconn.PgConn, n *pgconn.Notice) {
 		notice(fmt.Sprintf("%s: %s", strings.ToLower(n.Severity), n.Message))
+	}
+	if config.RuntimeParams["application_name"] == "" {
+		config.RuntimeParams["application_name"] = applicationName
 	}
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {

@@ -44,7 +44,7 @@ func tune(server map[string]serverSetting, jobs int) []Setting {
 	}
 	have, _ := strconv.ParseInt(server["maintenance_work_mem"].value, 10, 64)       // kB
 	buffers, err := strconv.ParseInt(server["shared_buffers"].value, 10, 64)        // of 8 kB
-	want := min(buffers*8/8/int64(max(jobs, 1)), 512<<10)                           // kB
+	want := min(buffers/int64(max(jobs, 1)), 512<<10)                               // kB
 	if err == nil && unset("maintenance_work_mem") && have > 0 && want > have*5/4 { // a little more is not worth a word
 		list = append(list, Setting{"maintenance_work_mem", strconv.FormatInt(want, 10) + "kB"})
 	}

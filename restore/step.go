@@ -60,6 +60,7 @@ type StepID int
 // scheduled, reported and skipped.
 type Step struct {
 	ID     StepID
+	Key    string // names the step from run to run: dump id and action
 	Entry  *toc.Entry
 	Action Action
 	Phase  Phase

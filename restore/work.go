@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -39,9 +40,15 @@ type work struct {
 	total    int64
 	ends     int       // steps ended, in whatever way
 	settings []Setting // of all sessions
-	rates    rates
-	made     map[toc.DumpID]bool // tables made here
-	roots    map[StepID]*Step    // failed and skipped steps, and the failure at the root
+	archive  *archive.Reader
+	losses   map[StepID]int // how often a step has lost its connection
+
+	journalOpened bool // or found to be not wanted
+	holder        sync.Mutex
+	journalHolder *session // has the lock of the journal; nil: none. holder guards it
+	rates         rates
+	made          map[toc.DumpID]bool // tables made here
+	roots         map[StepID]*Step    // failed and skipped steps, and the failure at the root
 }
 
 // A slot is a place for one connection and the task that it works on.
@@ -49,6 +56,7 @@ type slot struct {
 	number  int
 	tasks   []*task // none: idle; several: sent ahead together
 	since   time.Time
+	had     bool // it was connected once
 	retired bool // the server would not take this connection
 	alive   bool // connected when its last task ended
 
@@ -73,6 +81,7 @@ func (w *work) init() {
 	}
 	w.ended = make(chan *slot)
 	w.opened = make(chan *toc.Entry)
+	w.losses = make(map[StepID]int)
 	w.made = make(map[toc.DumpID]bool)
 	w.roots = make(map[StepID]*Step)
 	w.result.Steps = len(w.plan.Steps)
@@ -98,6 +107,9 @@ func (w *work) loop(ctx context.Context) error {
 	done := ctx.Done()
 	var fatal error
 	for running := 0; ; {
+		if running == 0 && fatal == nil && ctx.Err() == nil {
+			fatal = w.journalAfterCreate(ctx)
+		}
 		for fatal == nil && ctx.Err() == nil && w.launch(ctx) {
 			running++
 		}
@@ -171,7 +183,8 @@ func (w *work) aheadMost() int {
 
 // give adds a step to what a slot works on.
 func (w *work) give(s *slot, step *Step) {
-	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)]}
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0}
+	t.knows(w.exec.journal.before(step))
 	s.tasks = append(s.tasks, t)
 	if w.stream != nil && step.FromStream {
 		t.opened = func() { w.opened <- step.Entry }
@@ -196,15 +209,17 @@ func (w *work) tableOf(step *Step) toc.DumpID {
 // that runs outside the loop's goroutine.
 func (w *work) work(ctx context.Context, s *slot) {
 	if s.session == nil {
-		if s.session, s.connectErr = w.connect(ctx); s.connectErr != nil {
+		if s.session, s.connectErr = w.reconnect(ctx, s); s.connectErr != nil {
 			return
 		}
+		s.had = true
+		w.holdLock(ctx, s.session)
 	}
 	if len(s.tasks) > 1 {
 		w.exec.runAhead(ctx, s.session, s.tasks)
 		return
 	}
-	w.exec.run(ctx, s.session, s.tasks[0])
+	w.runOne(ctx, s.session, s.tasks[0])
 }
 
 // collect takes back a slot whose tasks have ended.
@@ -223,6 +238,9 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 		s.session = nil
 	}
 	for _, t := range tasks {
+		if !s.alive && w.requeue(ctx, t) {
+			continue
+		}
 		w.record(ctx, s, t)
 		if t.step.Reconnect != "" {
 			w.moveTo(t.step.Reconnect)
@@ -372,7 +390,7 @@ func (w *work) finish(ctx context.Context) *Result {
 	r.Interrupted = ctx.Err() != nil
 	r.Duration = time.Since(w.begun)
 	r.Slowest = w.times
-	r.Left = r.Steps - r.Restored - len(r.Failed) - len(r.Skipped)
+	r.Left = r.Steps - r.Earlier - r.Restored - len(r.Failed) - len(r.Skipped)
 	for p, t := range w.phases {
 		if !t.first.IsZero() {
 			r.Phases = append(r.Phases, PhaseTime{Phase(p), w.counted[p], t.last.Sub(t.first)})

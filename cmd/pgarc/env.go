@@ -9,6 +9,7 @@ import (
 
 // An env is what a command sees of the process it runs in.
 type env struct {
+	args           []string // after the program's name, as the user typed them
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	getenv         func(string) string

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/restore"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -64,11 +65,33 @@ func hints(err error) []string {
 	case errors.As(err, &file):
 		return oneHint(fileHint(file))
 	}
+	var unfinished *restore.Unfinished
+	if errors.As(err, &unfinished) {
+		return unfinishedHints(unfinished)
+	}
+	if errors.Is(err, restore.ErrNothingToResume) {
+		return oneHint("leave out --resume to restore from the beginning")
+	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
 		return oneHint(connectHint(connect))
 	}
 	return nil
+}
+
+// unfinishedHints says what can be done about the journal of another run.
+func unfinishedHints(u *restore.Unfinished) []string {
+	switch {
+	case u.Running != 0:
+		return []string{"wait for it, or end it: pgarc status -d ... shows how far it is"}
+	case u.OtherArchive || u.OtherOptions:
+		hints := []string{"--restart forgets it, and begins anew"}
+		if u.Command != "" {
+			hints = append([]string{"to go on with that one: " + u.Command}, hints...)
+		}
+		return hints
+	}
+	return []string{"--resume goes on with it; --restart forgets it, and begins anew"}
 }
 
 func oneHint(hint string) []string {

@@ -33,6 +33,7 @@ type textReporter struct {
 	verbose bool
 	quiet   bool
 	color   bool
+	goOn    string // the command that goes on with the restore
 
 	meter     meter
 	lastPlain time.Time
@@ -153,6 +154,9 @@ func (r *textReporter) finish(result *restore.Result, err error) error {
 	writeSkipped(w, result.Skipped)
 	if !r.quiet {
 		writeSummary(w, r.width(), outcome(result, err), result, r.entries)
+	}
+	if result.Journal && r.goOn != "" {
+		fmt.Fprintf(w, "pgarc: to go on with what is left: %s\n", visible(r.goOn))
 	}
 	return w.Flush()
 }
@@ -284,6 +288,9 @@ func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Re
 		thousands(restored), thousands(failed), thousands(skipped))
 	if result.Left > 0 {
 		fmt.Fprintf(w, ", %s steps not begun", thousands(int64(result.Left)))
+	}
+	if result.Earlier > 0 {
+		fmt.Fprintf(w, ", %s steps done before", thousands(int64(result.Earlier)))
 	}
 	if n := count(result.Failed, isDrop); n > 0 {
 		fmt.Fprintf(w, ", %s failed", howMany(n, "drop"))

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -83,6 +84,16 @@ How:
                             that its data can be loaded in any order; the file
                             is gone at the end
       --dry-run             print the steps, without a server
+
+If it is broken off:
+  A journal in the database (schema pgarc_journal, dropped when all is done) has
+  what is done, exactly. A lost connection or a restarted server is waited for.
+      --resume            go on with what is left, and with what failed; give the
+                          same archive and options again
+      --retry-failed      the same
+      --restart           forget the journal, and begin anew
+      --no-journal        keep none; then a restore cannot be gone on with
+      --retry-for TIME    how long to wait for the server, as 30s or 2h (10m)
 
 To be done sooner, what follows is on by default; the end is the same without:
       --no-split-keys           PRIMARY KEY, UNIQUE: the index is built beside
@@ -224,11 +235,14 @@ func interruption(ctx context.Context, err error) error {
 // restoreInto restores the archive and reports. It returns what the exit
 // status says: nil, or an exitError.
 func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string, a *archive.Reader, cfg *pgconn.Config) error {
-	var rep reporter = newTextReporter(env, o.verbose, o.quiet)
+	opts := o.Options
+	opts.Name, opts.Command = redactURLs(name), resumeCommand(env.args)
+	text := newTextReporter(env, o.verbose, o.quiet)
+	text.goOn = opts.Command
+	var rep reporter = text
 	if o.json {
 		rep = newJSONReporter(env.stdout, a.TOC)
 	}
-	opts := o.Options
 	opts.OnEvent = rep.event
 	silence := context.AfterFunc(ctx, func() {
 		rep.say("interrupted: cancelling what runs; once more stops at once")
@@ -250,6 +264,23 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 		return &exitError{code: status}
 	}
 	return &exitError{status, err}
+}
+
+// resumeCommand is how to go on with a restore: the same command again, and
+// --resume. Passwords are left out of it.
+func resumeCommand(args []string) string {
+	words := []string{"pgarc"}
+	resumes := false
+	for _, a := range args {
+		resumes = resumes || a == "--resume"
+		if a != "--restart" && a != "--retry-failed" {
+			words = append(words, shellWord(withoutPassword(a)))
+		}
+	}
+	if !resumes {
+		words = append(words, "--resume")
+	}
+	return strings.Join(words, " ")
 }
 
 // restoreError words what ended a restore.

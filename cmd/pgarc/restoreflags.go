@@ -48,6 +48,11 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
 	fs.StringVar(&o.spool, "spool", "", "write standard input to a file in this directory first")
+	fs.BoolVar(&o.Resume, "resume", false, "go on with a restore that was broken off, or left failures")
+	fs.BoolVar(&o.Resume, "retry-failed", false, "the same as --resume")
+	fs.BoolVar(&o.Restart, "restart", false, "forget an unfinished restore, and begin anew")
+	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
+	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
 	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
 	for i, f := range rewriteFlags {
@@ -112,6 +117,8 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 // and of a script.
 var restoreConflicts = [][2]string{
 	{"quiet", "verbose"},
+	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
+	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
 	{"dry-run", "scratch"},
 	{"dry-run", "scratch-run"},
 	{"dbname", "file"},

@@ -128,6 +128,7 @@ func showHelp(cmd *cobra.Command, args []string) error {
 
 // run runs the command line and returns the exit status.
 func run(ctx context.Context, args []string, env *env) int {
+	env.args = args
 	root := newRootCommand(env)
 	root.SetArgs(withQuestionMark(args))
 	err := root.ExecuteContext(ctx)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"regexp"
+	"strings"
 
 	"github.com/pgarc/pgarc/archive"
 	"github.com/pgarc/pgarc/toc"
@@ -26,6 +27,19 @@ func withoutSecrets(kind toc.Kind, sql string) string {
 	}
 	return sql
 }
+
+// withoutPassword takes the passwords out of a word of a command line that may
+// be a connection string, a URL or a setting.
+func withoutPassword(word string) string {
+	word = redactURLs(word)
+	word = secretInWords.ReplaceAllString(word, "")
+	return secretInURL.ReplaceAllStringFunc(word, func(s string) string {
+		user, _, _ := strings.Cut(strings.TrimPrefix(s, "://"), ":")
+		return "://" + user + "@"
+	})
+}
+
+var secretInWords = regexp.MustCompile(`(?i)\b(?:ssl)?password\s*=\s*(?:'(?:[^'\\]|\\.)*'|[^\s&']*)&?`)
 
 // httpURL finds URLs of archives in a text.
 var httpURL = regexp.MustCompile(`(?i)https?://[^\s"']*[^\s"':,;.)]`)

@@ -1,0 +1,188 @@
+package restore
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgarc/pgarc/archive"
+)
+
+// DefaultRetryFor is how long a restore tries to connect again to a server
+// that is away.
+const DefaultRetryFor = 10 * time.Minute
+
+// attempts is how often a step is tried whose failure may be no more than bad
+// luck: a deadlock with somebody else, or a lost connection.
+const attempts = 5
+
+// backoff is the pause before the nth attempt, from 0: doubling, with a random
+// part so that sessions do not all come back at once.
+func backoff(n int) time.Duration {
+	most := min(50*time.Millisecond<<min(n, 10), 5*time.Second)
+	return most/2 + rand.N(most/2)
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(d):
+	}
+}
+
+// isPassing reports whether the server refused something that may well succeed
+// the next time.
+func isPassing(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "40001", // serialization_failure
+		"40P01", // deadlock_detected
+		"55P03": // lock_not_available
+		return true
+	}
+	return false
+}
+
+// isAway reports whether a server that cannot be connected to may be there
+// again soon: it restarts, fails over, or has no connection to spare.
+func isAway(err error) bool {
+	var pg *pgconn.PgError
+	if !errors.As(err, &pg) {
+		var connect *pgconn.ConnectError
+		return errors.As(err, &connect) // refused, unreachable, cut off
+	}
+	switch pg.Code {
+	case "57P01", "57P02", "57P03", // admin_shutdown, crash_shutdown, cannot_connect_now
+		"53300": // too_many_connections
+		return true
+	}
+	return false
+}
+
+// reconnect opens a session in place of one that was lost. It goes on trying
+// for as long as the options say.
+func (w *work) reconnect(ctx context.Context, s *slot) (*session, error) {
+	limit := w.opts.RetryFor
+	if limit == 0 {
+		limit = DefaultRetryFor
+	}
+	begun := time.Now()
+	for n := 0; ; n++ {
+		session, err := w.connect(ctx)
+		switch {
+		case err == nil:
+			if n > 0 {
+				w.notice(fmt.Sprintf("connected again after %s", time.Since(begun).Round(100*time.Millisecond)))
+			}
+			return session, nil
+		case ctx.Err() != nil || !isAway(err) || !s.had || time.Since(begun) >= limit:
+			return nil, err
+		case n == 0:
+			w.notice(fmt.Sprintf("cannot connect: %s; trying again for %s", reason(err), limit))
+		}
+		pause(ctx, backoff(n))
+	}
+}
+
+// holdLock lets a session take the lock of the journal over from one that was
+// lost.
+func (w *work) holdLock(ctx context.Context, s *session) {
+	j := w.exec.journal
+	if j == nil {
+		return
+	}
+	_ = j.register(ctx, s) // only who is killed needs it
+	w.holder.Lock()
+	defer w.holder.Unlock()
+	if w.journalHolder != nil && !w.journalHolder.lost() {
+		return
+	}
+	if rows, err := s.query(ctx, "SELECT pg_catalog.pg_try_advisory_lock("+journalLock+")"); err == nil && rows[0][0] == "t" {
+		w.journalHolder = s
+		_ = s.exec(ctx, "UPDATE pgarc_journal.restore SET pid = "+s.pid()) // for who looks only
+	}
+}
+
+// runOne runs a single task, again if its failure may pass, and if a lost
+// connection had left it in doubt only what the journal does not have.
+func (w *work) runOne(ctx context.Context, s *session, t *task) {
+	if t.doubt && w.settled(ctx, s, t) {
+		return
+	}
+	if err := w.exec.journal.begin(ctx, s, t.step); err != nil && s.lost() {
+		t.fail("", RoleLoad, err)
+		return
+	}
+	for n := 0; ; n++ {
+		w.exec.run(ctx, s, t)
+		if t.err == nil || s.lost() || ctx.Err() != nil {
+			return
+		}
+		if t.doubt && w.settled(ctx, s, t) {
+			return // the lost session came to its end only now
+		}
+		if !isPassing(t.err.Err) || n == attempts-1 || w.exec.transaction || t.step.FromStream {
+			_ = w.exec.journal.fail(ctx, s, t.err) // it is told in any case
+			return
+		}
+		t.err, t.rows = nil, 0
+		t.bytes.Store(0)
+		pause(ctx, backoff(n))
+	}
+}
+
+// settled reports whether the journal has all of a task; what it has of it, the
+// task knows then.
+func (w *work) settled(ctx context.Context, s *session, t *task) bool {
+	d, err := w.exec.journal.lookUp(ctx, s, t.step)
+	if err != nil {
+		t.fail("", RoleLoad, fmt.Errorf("look into the journal: %w", err))
+		return true
+	}
+	t.knows(d)
+	if !stepDone(t.step, d) {
+		return false
+	}
+	t.err, t.rows = nil, d.rows
+	return true
+}
+
+// knows notes what of a task was done before.
+func (t *task) knows(d doneStep) {
+	if t.step.Action == ActionInsert {
+		t.inserted = insertedBefore(d)
+		return
+	}
+	for i := range t.step.Statements {
+		if d.parts[int64(i)] {
+			t.setDone(i)
+		}
+	}
+}
+
+// requeue takes back what a lost connection has left in doubt, to be done
+// again as far as the journal says. Without a journal nobody knows; data that
+// came from a stream are gone; and what has cost several connections is not
+// tried for ever.
+func (w *work) requeue(ctx context.Context, t *task) bool {
+	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || t.step.FromStream || w.losses[t.step.ID] >= attempts-1 || isArchiveError(t.err) {
+		return false
+	}
+	w.losses[t.step.ID]++
+	w.sched.Requeue(t.step.ID)
+	return true
+}
+
+// isArchiveError reports whether a task failed because its data could not be
+// read.
+func isArchiveError(e *StepError) bool {
+	var pg *pgconn.PgError
+	return !errors.As(e.Err, &pg) && (errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
+}

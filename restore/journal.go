@@ -1,0 +1,237 @@
+package restore
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"strconv"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/script"
+	"github.com/pgarc/pgarc/toc"
+)
+
+// JournalSchema is the schema in which a restore notes, in the database that
+// it restores, what is done. It is dropped when all is.
+const JournalSchema = "pgarc_journal"
+
+// What the journal consists of. A row of done is written in the transaction
+// that does the work, so that the one is there exactly if the other is, and
+// its key keeps anything from being done twice.
+const journalTables = `CREATE SCHEMA pgarc_journal;
+CREATE TABLE pgarc_journal.restore (
+	archive text NOT NULL,     -- fingerprint of header and table of contents
+	plan text NOT NULL,        -- fingerprint of the steps, and so of the options
+	name text NOT NULL,        -- the archive, as the user calls it
+	command text NOT NULL,     -- how to go on
+	steps integer NOT NULL,
+	begun timestamptz NOT NULL DEFAULT clock_timestamp(),
+	ended timestamptz,         -- NULL: under way, or broken off
+	pid integer                -- of the session that holds the lock of the restore
+);
+CREATE TABLE pgarc_journal.done (
+	step text NOT NULL,        -- dump id and action
+	part bigint NOT NULL,      -- which statement of the step; of INSERT data, how many
+	rows bigint,               -- loaded
+	PRIMARY KEY (step, part)
+);
+CREATE TABLE pgarc_journal.failed (
+	step text PRIMARY KEY,
+	kind text NOT NULL,
+	name text NOT NULL,
+	message text NOT NULL,
+	sqlstate text NOT NULL,
+	sql text NOT NULL,         -- the whole statement; passwords are left out
+	at timestamptz NOT NULL DEFAULT clock_timestamp()
+);
+CREATE TABLE pgarc_journal.running (
+	pid integer PRIMARY KEY,
+	step text NOT NULL,
+	kind text NOT NULL,
+	name text NOT NULL,
+	begun timestamptz NOT NULL DEFAULT clock_timestamp()
+);`
+
+// A journal notes what is done in the database itself. It is safe for
+// concurrent use; what it knew at the beginning does not change.
+type journal struct {
+	done map[string]doneStep // by key: what an earlier run has done
+	std  bool                // standard_conforming_strings of the sessions
+}
+
+type doneStep struct {
+	parts map[int64]bool
+	rows  int64
+}
+
+// Fingerprints tell archives and plans apart.
+type Fingerprints struct {
+	Archive, Plan string
+}
+
+// fingerprints digests the header and table of contents of an archive, and the
+// steps that were planned for it.
+func fingerprints(a *archive.Reader, p *Plan) Fingerprints {
+	sum := func(write func(h hash.Hash)) string {
+		h := sha256.New()
+		write(h)
+		return hex.EncodeToString(h.Sum(nil)[:12])
+	}
+	return Fingerprints{
+		Archive: sum(func(h hash.Hash) {
+			fmt.Fprintln(h, a.Header.Version, a.Header.Created, a.Header.Database, a.Header.ServerVersion)
+			for _, e := range a.TOC.Entries {
+				fmt.Fprintln(h, e.ID, e.Kind, e.Namespace, e.Tag, e.Owner.String, len(e.Defn), e.Copy, e.HasDumper)
+				io.WriteString(h, e.Defn)
+			}
+		}),
+		Plan: sum(func(h hash.Hash) {
+			for _, s := range p.Steps {
+				fmt.Fprintln(h, s.Key, s.Phase)
+				for _, st := range s.Statements {
+					fmt.Fprintln(h, st.Role, st.SQL)
+				}
+			}
+		}),
+	}
+}
+
+// mark returns the SQL that notes a part of a step as done, to be sent in the
+// same query as the work and after it.
+func (j *journal) mark(s *Step, part int64) string {
+	if j == nil {
+		return ""
+	}
+	return "\n;INSERT INTO pgarc_journal.done (step, part) VALUES (" + script.Literal(s.Key, j.std) + ", " + strconv.FormatInt(part, 10) + ");"
+}
+
+// markRows does the same for data.
+func (j *journal) markRows(s *Step, part, rows int64) string {
+	if j == nil {
+		return ""
+	}
+	return "\n;INSERT INTO pgarc_journal.done (step, part, rows) VALUES (" + script.Literal(s.Key, j.std) + ", " +
+		strconv.FormatInt(part, 10) + ", " + strconv.FormatInt(rows, 10) + ");"
+}
+
+// lookUp asks the database what of a step is done.
+func (j *journal) lookUp(ctx context.Context, s *session, step *Step) (doneStep, error) {
+	rows, err := s.query(ctx, "SELECT step, part, coalesce(rows, 0) FROM pgarc_journal.done WHERE step = "+script.Literal(step.Key, j.std))
+	return doneSteps(rows)[step.Key], err
+}
+
+func doneSteps(rows [][]string) map[string]doneStep {
+	done := make(map[string]doneStep)
+	for _, r := range rows {
+		d := done[r[0]]
+		if d.parts == nil {
+			d.parts = make(map[int64]bool)
+		}
+		part, _ := strconv.ParseInt(r[1], 10, 64)
+		n, _ := strconv.ParseInt(r[2], 10, 64)
+		d.parts[part] = true
+		d.rows += n
+		done[r[0]] = d
+	}
+	return done
+}
+
+// register notes a session, so that a later run can end it should it be left
+// behind.
+func (j *journal) register(ctx context.Context, s *session) error {
+	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+s.pid()+
+		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) VALUES ("+s.pid()+", '', '', '')")
+}
+
+// begin notes that a session begins a step that may take long, so that others
+// can see and cancel it.
+func (j *journal) begin(ctx context.Context, s *session, step *Step) error {
+	if j == nil || step.Quick {
+		return nil
+	}
+	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+s.pid()+
+		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) VALUES ("+s.pid()+", "+j.about(step)+")")
+}
+
+// about is the key, kind and name of a step, as SQL.
+func (j *journal) about(step *Step) string {
+	name := step.Entry.Tag
+	if step.Entry.Namespace != "" {
+		name = step.Entry.Namespace + "." + name
+	}
+	return script.Literal(step.Key, j.std) + ", " + script.Literal(string(step.Entry.Kind), j.std) + ", " + script.Literal(name, j.std)
+}
+
+// fail notes a failure.
+func (j *journal) fail(ctx context.Context, s *session, e *StepError) error {
+	if j == nil || s.lost() {
+		return nil
+	}
+	message, state, sql := e.Reason(), e.SQLState(), e.SQL
+	if pg := e.PgError(); pg != nil {
+		message = pg.Message
+	}
+	if hidesSecrets(e.Step.Entry.Kind) {
+		sql = ""
+	}
+	return s.exec(ctx, "DELETE FROM pgarc_journal.failed WHERE step = "+script.Literal(e.Step.Key, j.std)+
+		"; INSERT INTO pgarc_journal.failed (step, kind, name, message, sqlstate, sql) VALUES ("+j.about(e.Step)+", "+
+		script.Literal(message, j.std)+", "+script.Literal(state, j.std)+", "+script.Literal(sql, j.std)+")")
+}
+
+// hidesSecrets reports whether definitions of a kind may hold passwords.
+func hidesSecrets(k toc.Kind) bool {
+	return k == "USER MAPPING" || k == "SERVER" || k == "FOREIGN DATA WRAPPER" || k == toc.Subscription
+}
+
+// Unfinished is the error of a restore that finds the journal of one that did
+// not come to its end.
+type Unfinished struct {
+	Name         string // of the archive, as it was called
+	Command      string // how it was to be gone on with
+	Begun        time.Time
+	Steps, Done  int
+	Failed       int
+	Ended        bool   // it came to its end, but some steps failed
+	OtherArchive bool   // its archive is not this one
+	OtherOptions bool   // its options, or its server version, are not these
+	Running      uint32 // the server process of a restore that is under way; else 0
+}
+
+// Error says what was found.
+func (u *Unfinished) Error() string {
+	switch {
+	case u.Running != 0:
+		return fmt.Sprintf("a restore is under way in this database (server process %d)", u.Running)
+	case u.OtherArchive:
+		return fmt.Sprintf("the database holds the journal of an unfinished restore of another archive (%s)", u.Name)
+	case u.OtherOptions:
+		return "the database holds the journal of an unfinished restore of this archive with other options"
+	}
+	return fmt.Sprintf("the database holds the journal of an unfinished restore of this archive: %d of %d steps done", u.Done, u.Steps)
+}
+
+// ErrNothingToResume says that a restore should go on, but the database holds
+// no journal of one.
+var ErrNothingToResume = errors.New("nothing to go on with: the database holds no journal of a restore")
+
+// noJournal reports whether an error says that the journal is not there, or
+// not to be read.
+func noJournal(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && (pg.Code == "3F000" || pg.Code == "42P01") // invalid_schema_name, undefined_table
+}
+
+// isPrivilege reports whether the server refused something for lack of a
+// privilege.
+func isPrivilege(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501" // insufficient_privilege
+}
