@@ -91,25 +91,6 @@ func (w *work) reconnect(ctx context.Context, s *slot) (*session, error) {
 	}
 }
 
-// holdLock lets a session take the lock of the journal over from one that was
-// lost.
-func (w *work) holdLock(ctx context.Context, s *session) {
-	j := w.exec.journal
-	if j == nil {
-		return
-	}
-	_ = j.register(ctx, s) // only who is killed needs it
-	w.holder.Lock()
-	defer w.holder.Unlock()
-	if w.journalHolder != nil && !w.journalHolder.lost() {
-		return
-	}
-	if rows, err := s.query(ctx, "SELECT pg_catalog.pg_try_advisory_lock("+journalLock+")"); err == nil && rows[0][0] == "t" {
-		w.journalHolder = s
-		_ = s.exec(ctx, "UPDATE pgarc_journal.restore SET pid = "+s.pid()) // for who looks only
-	}
-}
-
 // runOne runs a single task, again if its failure may pass, and if a lost
 // connection had left it in doubt only what the journal does not have.
 func (w *work) runOne(ctx context.Context, s *session, t *task) {

@@ -24,9 +24,11 @@ const JournalSchema = "pgarc_journal"
 
 // What the journal consists of. A row of done is written in the transaction
 // that does the work, so that the one is there exactly if the other is, and
-// its key keeps anything from being done twice.
+// its key keeps anything from being done twice. All tables have keys: without,
+// a publication of all tables would forbid changing them.
 const journalTables = `CREATE SCHEMA pgarc_journal;
 CREATE TABLE pgarc_journal.restore (
+	id integer PRIMARY KEY DEFAULT 1,
 	archive text NOT NULL,     -- fingerprint of header and table of contents
 	plan text NOT NULL,        -- fingerprint of the steps, and so of the options
 	name text NOT NULL,        -- the archive, as the user calls it

@@ -64,7 +64,7 @@ func (j *journal) find(ctx context.Context, s *session) (*found, error) {
 // useJournal goes on with a journal, if that is what was asked for and it is
 // the journal of this restore.
 func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found) error {
-	if pid, err := j.lock(ctx, s); err != nil {
+	if pid, err := w.lockJournal(ctx, j); err != nil {
 		return err
 	} else if pid != 0 {
 		f.Running = pid
@@ -91,8 +91,7 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 	}
 	j.done = doneSteps(rows)
 	w.exec.journal = j
-	w.journalHolder = s
-	if err := s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = NULL, pid = "+s.pid()); err != nil {
+	if err := s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()); err != nil {
 		return fmt.Errorf("go on with the journal: %w", err)
 	}
 	return j.register(ctx, s)
@@ -101,10 +100,15 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 // beginJournal makes an empty journal. Who may not create a schema restores
 // without one.
 func (w *work) beginJournal(ctx context.Context, s *session, j *journal) error {
+	if pid, err := w.lockJournal(ctx, j); err != nil {
+		return err
+	} else if pid != 0 {
+		return &Unfinished{Name: w.opts.Name, Running: pid}
+	}
 	prints := w.prints()
 	err := s.exec(ctx, journalTables+"INSERT INTO pgarc_journal.restore (archive, plan, name, command, steps, pid) VALUES ("+
 		script.Literal(prints.Archive, j.std)+", "+script.Literal(prints.Plan, j.std)+", "+script.Literal(w.opts.Name, j.std)+", "+
-		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+s.pid()+");")
+		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+w.keeperPID()+");")
 	switch {
 	case isPrivilege(err) || alreadyExists(err):
 		w.emit(Event{Type: EventNotice, Text: "no journal: " + reason(err) + "; if this restore is broken off, it cannot be gone on with"})
@@ -112,14 +116,15 @@ func (w *work) beginJournal(ctx context.Context, s *session, j *journal) error {
 	case err != nil:
 		return fmt.Errorf("begin the journal: %w", err)
 	}
-	if pid, err := j.lock(ctx, s); err != nil {
-		return err
-	} else if pid != 0 {
-		return &Unfinished{Name: w.opts.Name, Running: pid}
-	}
 	w.exec.journal = j
-	w.journalHolder = s
 	return j.register(ctx, s)
+}
+
+func (w *work) keeperPID() string {
+	if w.keeper == nil {
+		return "NULL"
+	}
+	return w.keeper.session.pid()
 }
 
 func (w *work) prints() Fingerprints { return fingerprints(w.archive, w.plan) }
@@ -130,6 +135,47 @@ func (s *session) pid() string { return strconv.FormatUint(uint64(s.conn.PID()),
 // its database, so that no second one goes on with the same journal. It means
 // nothing else.
 const journalLock = "7067261726"
+
+// lockJournal takes the lock with a connection of its own, unless that was done
+// already. Where the server has no connection to spare for it, the restore goes
+// on without.
+func (w *work) lockJournal(ctx context.Context, j *journal) (pid uint32, err error) {
+	if w.keeper != nil {
+		return 0, nil
+	}
+	s, err := w.connect(ctx)
+	if err != nil {
+		if isAway(err) {
+			return 0, nil
+		}
+		return 0, err
+	}
+	if pid, err := j.lock(ctx, s); err != nil || pid != 0 {
+		s.close()
+		return pid, err
+	}
+	w.keeper = &keeper{session: s, journal: j}
+	return 0, nil
+}
+
+// watch lets the keeper watch. The function that it returns ends that.
+func (w *work) watch(ctx context.Context) (end func()) {
+	w.waits = make(chan map[uint32]Wait)
+	k := w.keeper
+	if k == nil {
+		k = &keeper{} // no journal, or not yet: it connects when it is to look
+	}
+	ctx, stop := context.WithCancel(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		w.keep(ctx, k)
+	}()
+	return func() {
+		stop()
+		<-ended
+	}
+}
 
 // lock takes the lock of the database's journal for as long as the session
 // lasts. If another session has it, its process id is returned.

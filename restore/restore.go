@@ -133,6 +133,8 @@ type Running struct {
 	Since   time.Time
 	Bytes   int64   // data sent so far
 	Portion float64 // of the step's stored data, 0 to 1; negative if unknown
+	Wait    Wait    // what the server said of it last
+	Watched bool    // the server said something
 }
 
 // A Result is what a restore did.

@@ -84,6 +84,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	}
 	w.init()
 	w.slots[0].session, w.slots[0].alive, w.slots[0].had = first, true, true
+	w.slots[0].pid.Store(first.conn.PID())
 	defer w.closeAll()
 	if err := w.chooseSettings(ctx, first); err != nil {
 		return nil, err
@@ -139,6 +140,7 @@ func (w *work) journalAfterCreate(ctx context.Context) error {
 			return err
 		}
 		s.alive = true
+		s.pid.Store(s.session.conn.PID())
 	}
 	return w.openJournal(ctx, s.session)
 }

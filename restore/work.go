@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"context"
 	"slices"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -44,8 +44,9 @@ type work struct {
 	losses   map[StepID]int // how often a step has lost its connection
 
 	journalOpened bool // or found to be not wanted
-	holder        sync.Mutex
-	journalHolder *session // has the lock of the journal; nil: none. holder guards it
+	keeper        *keeper
+	waits         chan map[uint32]Wait
+	lastWaits     map[uint32]Wait // by process
 	rates         rates
 	made          map[toc.DumpID]bool // tables made here
 	roots         map[StepID]*Step    // failed and skipped steps, and the failure at the root
@@ -57,6 +58,7 @@ type slot struct {
 	tasks   []*task // none: idle; several: sent ahead together
 	since   time.Time
 	had     bool // it was connected once
+	pid     atomic.Uint32
 	retired bool // the server would not take this connection
 	alive   bool // connected when its last task ended
 
@@ -97,6 +99,7 @@ func (w *work) init() {
 func (w *work) loop(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
+	defer w.watch(ctx)()
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	var arrived chan *toc.Entry
@@ -136,6 +139,7 @@ func (w *work) loop(ctx context.Context) error {
 			done = nil
 		case text := <-w.notices:
 			w.emit(Event{Type: EventNotice, Text: text})
+		case w.lastWaits = <-w.waits:
 		case now := <-tick.C:
 			w.emit(Event{Type: EventProgress, Time: now, Progress: w.progress()})
 		}
@@ -213,7 +217,10 @@ func (w *work) work(ctx context.Context, s *slot) {
 			return
 		}
 		s.had = true
-		w.holdLock(ctx, s.session)
+		s.pid.Store(s.session.conn.PID())
+		if j := w.exec.journal; j != nil {
+			_ = j.register(ctx, s.session) // only a run after this one would need it
+		}
 	}
 	if len(s.tasks) > 1 {
 		w.exec.runAhead(ctx, s.session, s.tasks)
@@ -412,6 +419,7 @@ func (w *work) progress() Progress {
 		}
 		t := s.tasks[0]
 		r := Running{Step: t.step, Worker: s.number, Since: s.since, Bytes: t.bytes.Load(), Portion: -1}
+		r.Wait, r.Watched = w.lastWaits[s.pid.Load()]
 		stored := t.stored()
 		if size := t.step.Entry.DataSize; size > 0 && t.step.Action.IsData() {
 			stored = min(stored, size)

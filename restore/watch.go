@@ -1,0 +1,126 @@
+package restore
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// A Wait is what the server says that one of its processes is doing.
+type Wait struct {
+	Event     string   // what it waits for, as "IO: DataFileRead"; empty: it is at work
+	BlockedBy []uint32 // processes whose locks it waits for
+	Phase     string   // of an index build, as "building index: scanning table"
+	Portion   float64  // of that phase, 0 to 1; negative if unknown
+}
+
+// watchEvery is how often the server is asked.
+const watchEvery = 2 * time.Second
+
+// keeper is a connection that does no work. It holds the lock of the journal:
+// a server notices at once that the client of an idle session is gone, and
+// only late that of a busy one. And it can ask what the others are doing.
+type keeper struct {
+	session *session
+	journal *journal
+}
+
+// keep watches over the sessions of a restore until ctx is done. It connects
+// anew when its own is lost.
+func (w *work) keep(ctx context.Context, k *keeper) {
+	defer func() {
+		if k.session != nil {
+			k.session.close()
+		}
+	}()
+	tick := time.NewTicker(watchEvery)
+	defer tick.Stop()
+	for n := 0; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if k.session == nil || k.session.lost() {
+			k.session = w.newKeeper(ctx, k.journal)
+		}
+		if k.session == nil {
+			continue
+		}
+		waits, err := k.session.waits(ctx, w.pids())
+		if err != nil {
+			continue
+		}
+		select {
+		case w.waits <- waits:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// newKeeper connects and takes the lock over from a keeper that was lost; nil
+// if that is not possible now.
+func (w *work) newKeeper(ctx context.Context, j *journal) *session {
+	s, err := w.connect(ctx)
+	if err != nil {
+		return nil
+	}
+	if j != nil {
+		if rows, err := s.query(ctx, "SELECT pg_catalog.pg_try_advisory_lock("+journalLock+")"); err == nil && rows[0][0] == "t" {
+			_ = s.exec(ctx, "UPDATE pgarc_journal.restore SET pid = "+s.pid()) // for who looks only
+		}
+	}
+	return s
+}
+
+// pids returns the server processes of the slots, by their number.
+func (w *work) pids() []uint32 {
+	pids := make([]uint32, len(w.slots))
+	for i, s := range w.slots {
+		pids[i] = s.pid.Load()
+	}
+	return pids
+}
+
+// waits asks what processes are doing. Roles that may not see each other's
+// sessions see nothing.
+func (s *session) waits(ctx context.Context, pids []uint32) (map[uint32]Wait, error) {
+	var list []string
+	for _, pid := range pids {
+		if pid != 0 {
+			list = append(list, strconv.FormatUint(uint64(pid), 10))
+		}
+	}
+	if len(list) == 0 {
+		return nil, nil
+	}
+	build := "'', -1 FROM pg_catalog.pg_stat_activity a"
+	if serverVersion(s.conn) >= 120000 {
+		build = `coalesce(p.phase, ''), coalesce(CASE WHEN p.blocks_total > 0 THEN p.blocks_done::float8 / p.blocks_total
+			WHEN p.tuples_total > 0 THEN p.tuples_done::float8 / p.tuples_total END, -1)
+			FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index p USING (pid)`
+	}
+	rows, err := s.query(ctx, `SELECT pid, coalesce(wait_event_type, ''), coalesce(wait_event, ''),
+		CASE WHEN wait_event_type = 'Lock' THEN pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ') ELSE '' END, `+
+		build+` WHERE pid IN (`+strings.Join(list, ", ")+") AND state = 'active'")
+	if err != nil {
+		return nil, err
+	}
+	waits := make(map[uint32]Wait)
+	for _, r := range rows {
+		wait := Wait{Phase: r[4]}
+		wait.Portion, _ = strconv.ParseFloat(r[5], 64)
+		if r[1] != "" && r[1] != "Client" {
+			wait.Event = r[1] + ": " + r[2]
+		}
+		for _, word := range strings.Fields(r[3]) {
+			n, _ := strconv.ParseUint(word, 10, 32)
+			wait.BlockedBy = append(wait.BlockedBy, uint32(n))
+		}
+		pid, _ := strconv.ParseUint(r[0], 10, 32)
+		waits[uint32(pid)] = wait
+	}
+	return waits, nil
+}
