@@ -188,14 +188,8 @@ func (j *journal) lock(ctx context.Context, s *session) (pid uint32, err error) 
 		if rows[0][0] == "t" {
 			return 0, nil
 		}
-		rows, err = s.query(ctx, `SELECT l.pid FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_database d ON d.oid = l.database
-			WHERE locktype = 'advisory' AND granted AND datname = pg_catalog.current_database() AND classid::bigint << 32 | objid::bigint = `+journalLock)
-		if err != nil {
+		if pid, err = s.lockHolder(ctx); err != nil {
 			return 0, fmt.Errorf("lock the journal: %w", err)
-		}
-		if len(rows) > 0 {
-			n, _ := strconv.ParseUint(rows[0][0], 10, 32)
-			pid = uint32(n)
 		}
 		select {
 		case <-ctx.Done():
