@@ -119,6 +119,28 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 	}
 }
 
+// runMany runs quick tasks, sent ahead together, in the same way.
+func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
+	var send []*task
+	for _, t := range tasks {
+		if !t.doubt || !w.settled(ctx, s, t) {
+			send = append(send, t)
+		}
+	}
+	w.exec.runAhead(ctx, s, send)
+	for _, t := range send {
+		switch {
+		case t.err == nil || s.lost():
+		case t.doubt && w.settled(ctx, s, t):
+		case isPassing(t.err.Err):
+			t.err = nil
+			w.runOne(ctx, s, t)
+		default:
+			_ = w.exec.journal.fail(ctx, s, t.err)
+		}
+	}
+}
+
 // settled reports whether the journal has all of a task; what it has of it, the
 // task knows then.
 func (w *work) settled(ctx context.Context, s *session, t *task) bool {

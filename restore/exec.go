@@ -227,7 +227,10 @@ func (x *executor) tidy(ctx context.Context, s *session, t *task) {
 		if st.Role != RoleTidy || t.isDone(i) || t.err != nil {
 			continue
 		}
-		if err := s.exec(ctx, st.SQL); err != nil && ctx.Err() == nil {
+		err := s.exec(ctx, st.SQL)
+		if s.lost() {
+			t.fail(st.SQL, RoleTidy, err)
+		} else if err != nil && ctx.Err() == nil {
 			x.notice("note: " + strings.TrimSpace(st.SQL) + " " + reason(err))
 		}
 	}

@@ -223,7 +223,7 @@ func (w *work) work(ctx context.Context, s *slot) {
 		}
 	}
 	if len(s.tasks) > 1 {
-		w.exec.runAhead(ctx, s.session, s.tasks)
+		w.runMany(ctx, s.session, s.tasks)
 		return
 	}
 	w.runOne(ctx, s.session, s.tasks[0])
