@@ -36,21 +36,13 @@ func scanTimestamptz(dst, text []byte) ([]byte, int) {
 }
 
 func scanDate(dst, text []byte) ([]byte, int) {
-	v, n := int64(0), 0
-	switch {
-	case hasPrefix(text, "infinity"):
-		v, n = math.MaxInt32, 8
-	case hasPrefix(text, "-infinity"):
-		v, n = math.MinInt32, 9
-	default:
+	v, n := readInfinity(text, math.MinInt32, math.MaxInt32)
+	if n == 0 {
 		var d date
 		if d, n = readDate(text); n < 0 {
 			return dst, -1
 		}
-		if hasPrefix(text[n:], " BC") {
-			d.year = 1 - d.year
-			n += 3
-		}
+		n += d.readEra(text[n:])
 		var ok bool
 		if v, ok = d.days(lastDateYear); !ok {
 			return dst, -1
@@ -83,11 +75,8 @@ func scanTimetz(dst, text []byte) ([]byte, int) {
 // readTimestamp reads 2024-02-29 12:34:56.789, with a zone as +05:30 behind it,
 // and BC behind that.
 func readTimestamp(text []byte, zone bool) (v int64, n int) {
-	switch {
-	case hasPrefix(text, "infinity"):
-		return math.MaxInt64, 8
-	case hasPrefix(text, "-infinity"):
-		return math.MinInt64, 9
+	if v, n = readInfinity(text, math.MinInt64, math.MaxInt64); n > 0 {
+		return v, n
 	}
 	d, n := readDate(text)
 	if n < 0 || text[n] != ' ' {
@@ -107,15 +96,25 @@ func readTimestamp(text []byte, zone bool) (v int64, n int) {
 		v -= int64(east) * second
 		n += m
 	}
-	if hasPrefix(text[n:], " BC") {
-		d.year = 1 - d.year
-		n += 3
-	}
+	n += d.readEra(text[n:])
 	days, ok := d.days(lastTimestampYear)
 	if !ok {
 		return 0, -1
 	}
 	return days*day + v, n
+}
+
+// readInfinity reads one of the infinities; n is 0 if it is none.
+func readInfinity(text []byte, below, above int64) (v int64, n int) {
+	switch {
+	case text[0] <= '9' && text[0] != '-':
+		return 0, 0
+	case hasPrefix(text, "infinity"):
+		return above, 8
+	case hasPrefix(text, "-infinity"):
+		return below, 9
+	}
+	return 0, 0
 }
 
 // A date is in the Gregorian calendar; 1 BC is the year 0.
@@ -124,14 +123,30 @@ type date struct{ year, month, day int }
 // readDate reads 2024-02-29; years have four digits or more. It leaves to days
 // whether there is such a day.
 func readDate(text []byte) (d date, n int) {
-	for ; text[n]-'0' <= 9; n++ {
-		d.year = d.year*10 + int(text[n]-'0')
+	if len(text) > 4 && text[4] == '-' { // the usual
+		d.year, n = 100*twoDigits(text, 0)+twoDigits(text, 2), 4
+		if d.year > 9999 {
+			return d, -1
+		}
+	} else {
+		for ; text[n]-'0' <= 9; n++ {
+			d.year = d.year*10 + int(text[n]-'0')
+		}
 	}
 	if n < 4 || n > 7 || len(text) < n+6 || text[n] != '-' || text[n+3] != '-' || d.year == 0 {
 		return d, -1
 	}
 	d.month, d.day = twoDigits(text, n+1), twoDigits(text, n+4)
 	return d, n + 6
+}
+
+// readEra reads BC, if it is there.
+func (d *date) readEra(text []byte) (n int) {
+	if text[0] != ' ' || !hasPrefix(text, " BC") {
+		return 0
+	}
+	d.year = 1 - d.year
+	return 3
 }
 
 // twoDigits reads the digits text[i:i+2]; if they are none it returns a number
@@ -177,14 +192,15 @@ func readDayTime(text []byte) (int64, int) {
 
 // readTime reads 12:34:56.789, at most 23:59:59.999999.
 func readTime(text []byte) (v int64, n int) {
-	if len(text) < 9 || twoDigits(text, 0) > 23 {
+	if len(text) < 9 {
 		return 0, -1
 	}
+	h := twoDigits(text, 0)
 	v, n = readMinutes(text[2:])
-	if n < 0 {
+	if n < 0 || h > 23 {
 		return 0, -1
 	}
-	return v + int64(twoDigits(text, 0))*hour, n + 2
+	return v + int64(h)*hour, n + 2
 }
 
 // readMinutes reads :34:56.789.
