@@ -347,6 +347,25 @@ func TestParseStatement(t *testing.T) {
 	}
 }
 
+func TestWorth(t *testing.T) {
+	for _, c := range []struct {
+		cols []copybin.Column
+		want bool
+	}{
+		{columns(tInt8, tInt8, tInt8, tTimestamp, tTimestamp), true},                      // murmur's favourites
+		{columns(tInt8, tInt8), true},                                                     // statuses_tags
+		{columns(tText), false},                                                           // schema_migrations
+		{columns(tInt4, tText, tText), false},                                             // teams
+		{columns(tInt8, tText, tText, tTimestamp, tTimestamp, tText, tText, tText), true}, // most of statuses
+		{[]copybin.Column{{Type: tText, Element: tText}, {Type: tInt4}}, false},
+		{nil, false},
+	} {
+		if got := copybin.Worth(c.cols); got != c.want {
+			t.Errorf("%+v: %t", c.cols, got)
+		}
+	}
+}
+
 func TestSafeEncoding(t *testing.T) {
 	for name, want := range map[string]bool{"UTF8": true, "LATIN1": true, "SQL_ASCII": true, "EUC_JP": true, "WIN1252": true, "KOI8R": true,
 		"SJIS": false, "SHIFT_JIS_2004": false, "BIG5": false, "GBK": false, "UHC": false, "GB18030": false, "JOHAB": false, "sjis": false} {
