@@ -1,9 +1,6 @@
 package copybin
 
-import (
-	"bytes"
-	"encoding/binary"
-)
+import "encoding/binary"
 
 // Arrays of one dimension with the usual lower bound are converted, and empty
 // ones. The text of others begins with a bracket or with two braces.
@@ -141,26 +138,36 @@ func appendTextArray(dst, text []byte, c *column) ([]byte, bool) {
 // behind it.
 func appendElement(dst, text []byte) (_, rest []byte, ok bool) {
 	if len(text) == 0 || text[0] != '"' {
-		n := bytes.IndexAny(text, ",}")
-		if n <= 0 || bytes.ContainsAny(text[:n], "{\"\\ \t\n\r\v\f") {
+		n := bareLen(text)
+		if n <= 0 {
 			return dst, nil, false
 		}
 		return append(dst, text[:n]...), text[n:], true
 	}
-	text = text[1:]
-	for {
-		n := bytes.IndexAny(text, `"\`)
-		if n < 0 {
-			return dst, nil, false
+	for i := 1; i < len(text); i++ {
+		switch c := text[i]; {
+		case c == '"':
+			return dst, text[i+1:], true
+		case c != '\\':
+			dst = append(dst, c)
+		case i+1 < len(text):
+			i++
+			dst = append(dst, text[i])
 		}
-		dst = append(dst, text[:n]...)
-		if text[n] == '"' {
-			return dst, text[n+1:], true
-		}
-		if n+1 == len(text) {
-			return dst, nil, false
-		}
-		dst = append(dst, text[n+1])
-		text = text[n+2:]
 	}
+	return dst, nil, false
+}
+
+// bareLen is the length of an element without quotes; -1 if there is no end, or
+// a character that array_out would have put in quotes.
+func bareLen(text []byte) int {
+	for i, c := range text {
+		switch c {
+		case ',', '}':
+			return i
+		case '{', '"', '\\', ' ', '\t', '\n', '\r', '\v', '\f':
+			return -1
+		}
+	}
+	return -1
 }

@@ -63,7 +63,12 @@ func Supported(c Column) bool {
 func Worth(columns []Column) bool {
 	sum := 0
 	for _, c := range columns {
-		sum += savings[c.Type]
+		switch {
+		case c.Element == 0:
+			sum += savings[c.Type]
+		case plainTypes[c.Type] == nil:
+			sum += textArraySaving
+		}
 	}
 	return sum > 0
 }
@@ -94,6 +99,10 @@ var savings = map[uint32]int{
 	oidBPChar:      -60,
 	oidName:        -60,
 }
+
+// textArraySaving is the same for an array of two short texts. One of two
+// numbers neither saves nor costs.
+const textArraySaving = -240
 
 // plainTypes are the types whose text has no character that COPY or an array
 // escapes.
