@@ -8,6 +8,7 @@ import (
 	"io"
 	"sync"
 
+	"github.com/pgarc/pgarc/internal/copybin"
 	"github.com/pgarc/pgarc/script"
 )
 
@@ -19,24 +20,40 @@ func (x *executor) copyData(ctx context.Context, s *session, t *task) {
 	if t.isDone(i) {
 		return
 	}
+	if b, ok := x.binary(ctx, s, t, sql); ok {
+		if x.copyAll(ctx, s, t, i, sql, &b) {
+			return
+		}
+		t.bytes.Store(0) // a row was refused: all again, as text
+	}
+	x.copyAll(ctx, s, t, i, sql, nil)
+}
+
+// copyAll copies all rows in one transaction: as binary, unless b is nil. It
+// reports false if that was refused and should be tried as text.
+func (x *executor) copyAll(ctx context.Context, s *session, t *task, i int, sql string, b *binaryCopy) bool {
 	frozen := t.fresh && t.step.Freeze && x.truncate(ctx, s, t)
 	if frozen {
 		sql, _ = script.FreezeCopy(sql)
 	}
+	if b != nil {
+		sql = b.statement.Binary(frozen)
+	}
 	inTransaction := frozen || x.journal != nil
 	if inTransaction && !frozen && !t.fail("BEGIN", RoleLoad, s.exec(ctx, "BEGIN")) {
-		return
+		return true
 	}
-	x.copyRows(ctx, s, t, sql)
+	refused := !x.copyRows(ctx, s, t, sql, b)
 	if !inTransaction || s.lost() {
-		return
+		return !refused
 	}
-	if t.err != nil {
+	if refused || t.err != nil {
 		_ = s.exec(ctx, "ROLLBACK") // what failed is in t.err
 		t.rows = 0
 	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, x.journal.markRows(t.step, int64(i), t.rows)+"; COMMIT")) {
 		t.rows = 0
 	}
+	return !refused
 }
 
 // truncate begins a transaction and truncates the table. If that is refused
@@ -53,24 +70,39 @@ func truncateStatement(s *Step) string {
 	return "TRUNCATE TABLE ONLY " + script.Qualified(s.Entry.Namespace, s.Entry.Tag) + ";\n"
 }
 
-// copyRows sends the rows.
-func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string) {
+// copyRows sends the rows. It reports false if one was refused that may be good
+// as text.
+func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string, b *binaryCopy) bool {
 	data, err := t.open(x.source)
 	if err != nil {
 		t.fail("", RoleLoad, err)
-		return
+		return true
 	}
 	defer data.Close()
 	text := &copyText{task: t, data: data}
-	tag, err := s.conn.CopyFrom(ctx, text, sql)
+	var rows io.Reader = text
+	if b != nil {
+		converted, err := copybin.NewReader(text, b.columns)
+		if err != nil {
+			return false
+		}
+		binary := &binaryRows{r: converted}
+		defer binary.stop()
+		rows = binary
+	}
+	tag, err := s.conn.CopyFrom(ctx, rows, sql)
+	if binary, ok := rows.(*binaryRows); ok && (binary.stop() != nil || isRefused(err)) && text.stop() == nil && !s.lost() {
+		return false
+	}
 	if readErr := text.stop(); readErr != nil {
 		// The server only says that the client gave up.
 		t.fail("", RoleLoad, readErr)
-		return
+		return true
 	}
 	if t.fail(sql, RoleLoad, err) {
 		t.rows = tag.RowsAffected()
 	}
+	return true
 }
 
 func (t *task) copyStatement() (i int, sql string) {

@@ -24,14 +24,15 @@ type source interface {
 
 // An executor runs single steps. It is shared by all workers.
 type executor struct {
-	toc         *toc.TOC
-	source      source
-	script      script.Options
-	transaction bool // everything runs inside one transaction already
-	createBlobs bool // no entries of the archive create large objects (before 1.12)
-	dropBlobs   bool // … and --clean was asked for
-	notice      func(string)
-	journal     *journal // nil: none
+	toc          *toc.TOC
+	source       source
+	script       script.Options
+	transaction  bool // everything runs inside one transaction already
+	createBlobs  bool // no entries of the archive create large objects (before 1.12)
+	dropBlobs    bool // … and --clean was asked for
+	binaryCopies bool // load by binary COPY where it pays
+	notice       func(string)
+	journal      *journal // nil: none
 }
 
 // A task is a step under way. Its counters may be read while it runs.

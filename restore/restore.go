@@ -66,13 +66,14 @@ type Options struct {
 
 // A Rewrite is a way to come to the state that the archive's own statements
 // lead to, in less time. Values can be joined by |.
-type Rewrite uint8
+type Rewrite uint16
 
 const (
 	RewriteKeys        Rewrite = 1 << iota // PRIMARY KEY, UNIQUE: build the index beside others, then make it the constraint
 	RewriteForeignKeys                     // make a foreign key NOT VALID, then validate it beside others
 	RewriteIndexes                         // CLUSTER ON and REPLICA IDENTITY after all builds on the table
 	RewriteFreeze                          // COPY FREEZE into tables made by the restore
+	RewriteBinary                          // COPY in binary where the types of all columns allow it and it saves the server work
 	RewriteVacuum                          // after that VACUUM, which tells the planner that pages are all-visible
 	RewriteAnalyze                         // ANALYZE what was loaded, at the end or before a refresh that reads it
 	RewriteAhead                           // send quick statements without waiting for each answer

@@ -45,12 +45,13 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 		damage:  damage,
 		stream:  stream,
 		exec: executor{
-			toc:         a.TOC,
-			source:      a,
-			script:      script.Options{NoOwner: opts.NoOwner, NoTablespaces: opts.NoTablespaces, NoTableAM: opts.NoTableAM},
-			transaction: opts.SingleTransaction,
-			createBlobs: !ownBlobs,
-			dropBlobs:   !ownBlobs && opts.Clean,
+			toc:          a.TOC,
+			source:       a,
+			script:       script.Options{NoOwner: opts.NoOwner, NoTablespaces: opts.NoTablespaces, NoTableAM: opts.NoTableAM},
+			transaction:  opts.SingleTransaction,
+			binaryCopies: opts.has(RewriteBinary),
+			createBlobs:  !ownBlobs,
+			dropBlobs:    !ownBlobs && opts.Clean,
 		},
 	}
 	return w.run(ctx)

@@ -101,6 +101,8 @@ To be done sooner, what follows is on by default; the end is the same without:
       --no-split-foreign-keys   made NOT VALID, then validated beside others
       --no-split-indexes        CLUSTER ON, REPLICA IDENTITY after all builds
       --no-freeze               COPY FREEZE into tables that the restore made
+      --no-binary-copy          binary COPY, where the types of all columns allow it
+                                and it saves the server work
       --no-vacuum               VACUUM of large ones at once; it reads only the
                                 visibility map
       --no-analyze              ANALYZE of what was loaded, at the end

@@ -82,6 +82,7 @@ var rewriteFlags = [...]struct {
 	{"no-split-foreign-keys", restore.RewriteForeignKeys, "foreign keys by the archive's own statement"},
 	{"no-split-indexes", restore.RewriteIndexes, "indexes with CLUSTER ON and REPLICA IDENTITY in one statement"},
 	{"no-freeze", restore.RewriteFreeze, "plain COPY"},
+	{"no-binary-copy", restore.RewriteBinary, "COPY text always"},
 	{"no-vacuum", restore.RewriteVacuum, "no VACUUM after COPY"},
 	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE"},
 	{"no-tuning", restore.RewriteSettings, "no session settings but pg_restore's"},
