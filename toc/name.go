@@ -181,11 +181,11 @@ func (t *TOC) Matches(p Pattern, e *Entry) bool {
 	if !p.glob && !p.mayEndWith(e.Tag) {
 		return false
 	}
-	return slices.ContainsFunc(t.spellings(e), p.matchesText)
+	return slices.ContainsFunc(t.spellings(e), p.MatchesName)
 }
 
-// matchesText reports whether the pattern is this name, or matches it.
-func (p Pattern) matchesText(name string) bool {
+// MatchesName reports whether the pattern is this very name, or matches it.
+func (p Pattern) MatchesName(name string) bool {
 	return name == p.literal || name == p.text || p.glob && matchGlob(p.literal, name)
 }
 

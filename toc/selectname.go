@@ -105,7 +105,7 @@ func (n *names) objectOf(e *Entry) object {
 func (n *names) readPattern(t *TOC, p Pattern, admits func(*Entry) bool) {
 	for _, e := range t.Entries {
 		name, ok := n.nameOf(e)
-		if !ok || n.what == ofSchema && !p.matchesText(name) || n.what != ofSchema && !t.Matches(p, e) {
+		if !ok || n.what == ofSchema && !p.MatchesName(name) || n.what != ofSchema && !t.Matches(p, e) {
 			continue
 		}
 		if o := n.objectOf(e); n.read[o] == "" {
