@@ -126,7 +126,10 @@ func isOnObject(k Kind) bool { return k == ACL || k == Comment || k == SecurityL
 // matches applies the options that choose by name.
 func (m *matcher) matches(r *Selected, e *Entry) (reason, bool) {
 	if isOfDatabase(e) {
-		return reason{option: "create"}, m.Create
+		if !m.Create {
+			return reason{}, false
+		}
+		return reason{option: "create"}, true
 	}
 	if isOnObject(e.Kind) {
 		if !m.named && len(m.Schemas)+len(m.ExcludeSchemas) == 0 {
