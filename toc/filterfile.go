@@ -28,10 +28,10 @@ func (e *FilterError) Error() string { return fmt.Sprintf("line %d: %s", e.Line,
 // From # on, a line is a comment. Of the blanks in a name those that the server
 // would not write are left out: f ( integer ) is f(integer). A name in double
 // quotes keeps them, as it does in pg_restore, where such a name therefore
-// matches nothing; odd says which they were.
+// matches nothing; with Selection.Patterns it means what it does in SQL.
 //
 // What is wrong with a line is returned as a *[FilterError].
-func (s *Selection) ReadFilter(r io.Reader) (odd []string, err error) {
+func (s *Selection) ReadFilter(r io.Reader) error {
 	f := filterReader{lines: bufio.NewReader(r)}
 	for f.next() {
 		command, object, name := f.item()
@@ -47,11 +47,8 @@ func (s *Selection) ReadFilter(r io.Reader) (odd []string, err error) {
 			break
 		}
 		*list = append(*list, name)
-		if strings.Contains(name, `"`) {
-			odd = append(odd, name)
-		}
 	}
-	return odd, f.err
+	return f.err
 }
 
 // filterObjects are the kinds of objects in filter files. Most are for pg_dump

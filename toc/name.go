@@ -181,12 +181,12 @@ func (t *TOC) Matches(p Pattern, e *Entry) bool {
 	if !p.glob && !p.mayEndWith(e.Tag) {
 		return false
 	}
-	for _, name := range t.spellings(e) {
-		if name == p.literal || name == p.text || p.glob && matchGlob(p.literal, name) {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(t.spellings(e), p.MatchesName)
+}
+
+// MatchesName reports whether the pattern is this very name, or matches it.
+func (p Pattern) MatchesName(name string) bool {
+	return name == p.literal || name == p.text || p.glob && matchGlob(p.literal, name)
 }
 
 // mayEndWith is a cheap test that lets most entries of a large archive be

@@ -198,7 +198,8 @@ func TestUnmatched(t *testing.T) {
 		Functions: []string{"none()"},
 		Triggers:  []string{"t none"},
 	}.Apply(contents)
-	want := []toc.Unmatched{{"schema", "nowhere"}, {"table", "none"}, {"index", "none"}, {"function", "none()"}, {"trigger", "t none"}}
+	want := []toc.Unmatched{{"schema", "nowhere", true}, {"table", "none", true}, {"index", "none", true},
+		{"function", "none()", true}, {"trigger", "t none", true}}
 	if !slices.Equal(s.Unmatched, want) {
 		t.Errorf("Unmatched = %v, want %v", s.Unmatched, want)
 	}

@@ -209,8 +209,9 @@ func (o *diffOptions) selectEntries(a, b *diffSide) error {
 // checkTable returns an error if no table of that name is among the selected
 // schemas.
 func (o *diffOptions) checkTable(t *toc.TOC, name string) error {
+	schemas, _ := schemasOf(t, o.schemas) // what is unknown has been said
 	for _, e := range t.Find(toc.NewPattern(name), relationKinds) {
-		if len(o.schemas) == 0 || slices.Contains(o.schemas, e.Namespace) {
+		if schemas == nil || schemas[e.Namespace] {
 			return nil
 		}
 	}

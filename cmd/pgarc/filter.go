@@ -16,6 +16,8 @@ type filter struct {
 	schemas  []string
 	types    []string
 	sections []string
+
+	allowEmpty bool // names that nothing has are no errors
 }
 
 func (f *filter) addFlags(flags *pflag.FlagSet) {
@@ -39,7 +41,7 @@ func (f *filter) apply(t *toc.TOC, names []string) ([]*toc.Entry, error) {
 		return keep(t.Entries, func(e *toc.Entry) bool { return hasKind(kinds, e.Kind) && passes(e) }), nil
 	}
 	found := findNames(t, names, kinds)
-	if err := checkFound(t, found, kinds); err != nil {
+	if err := checkFound(t, found, kinds); err != nil && !f.allowEmpty {
 		return nil, err
 	}
 	named := make(map[toc.DumpID]bool)
@@ -57,11 +59,12 @@ func (f *filter) passing(t *toc.TOC) (func(*toc.Entry) bool, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := checkSchemas(t, f.schemas); err != nil {
+	schemas, err := schemasOf(t, f.schemas)
+	if err != nil && !f.allowEmpty {
 		return nil, err
 	}
-	belongs, err := belongingTo(t, f.tables, f.schemas)
-	if err != nil {
+	belongs, err := belongingTo(t, f.tables, schemas)
+	if err != nil && !f.allowEmpty {
 		return nil, err
 	}
 	var sectionOf func(toc.DumpID) toc.Section
@@ -70,7 +73,7 @@ func (f *filter) passing(t *toc.TOC) (func(*toc.Entry) bool, error) {
 	}
 	return func(e *toc.Entry) bool {
 		return (belongs == nil || belongs[e.ID]) &&
-			(len(f.schemas) == 0 || slices.Contains(f.schemas, e.Namespace)) &&
+			(schemas == nil || schemas[e.Namespace]) &&
 			(sectionOf == nil || slices.Contains(sections, sectionOf(e.ID)))
 	}, nil
 }
@@ -78,9 +81,12 @@ func (f *filter) passing(t *toc.TOC) (func(*toc.Entry) bool, error) {
 // relationKinds are what --table takes.
 var relationKinds = []toc.Kind{toc.Table, toc.View, toc.MaterializedView, toc.ForeignTable, toc.Sequence}
 
+// functionKinds are what --function takes.
+var functionKinds = []toc.Kind{toc.Function, toc.Aggregate, toc.Procedure}
+
 // belongingTo returns the tables with these names, in these schemas if any are
 // given, and all that belongs to them; nil if there are no names.
-func belongingTo(t *toc.TOC, names, schemas []string) (map[toc.DumpID]bool, error) {
+func belongingTo(t *toc.TOC, names []string, schemas map[string]bool) (map[toc.DumpID]bool, error) {
 	if len(names) == 0 {
 		return nil, nil
 	}
@@ -89,7 +95,7 @@ func belongingTo(t *toc.TOC, names, schemas []string) (map[toc.DumpID]bool, erro
 	set := make(map[toc.DumpID]bool)
 	for _, name := range names {
 		tables := keep(t.Find(toc.NewPattern(name), relationKinds), func(e *toc.Entry) bool {
-			return len(schemas) == 0 || slices.Contains(schemas, e.Namespace)
+			return schemas == nil || schemas[e.Namespace]
 		})
 		if len(tables) == 0 {
 			unknown.add(name, t.Closest(name, relationKinds, 3))
@@ -103,15 +109,38 @@ func belongingTo(t *toc.TOC, names, schemas []string) (map[toc.DumpID]bool, erro
 	return set, unknown.orNil()
 }
 
-// checkSchemas returns an error for schemas in which there is nothing.
-func checkSchemas(t *toc.TOC, names []string) error {
+// schemasOf returns the schemas with these names, byte for byte or else as
+// patterns, nil if there are no names, and an error for names that mean no
+// schema in which there is anything.
+func schemasOf(t *toc.TOC, names []string) (map[string]bool, error) {
+	if len(names) == 0 {
+		return nil, nil
+	}
+	all := make(map[string]bool)
+	for _, e := range t.Entries {
+		all[e.Namespace] = e.Namespace != ""
+	}
+	set := make(map[string]bool)
 	unknown := &unknownNameError{what: "schema"}
 	for _, name := range names {
-		if !slices.ContainsFunc(t.Entries, func(e *toc.Entry) bool { return e.Namespace == name }) {
+		found := all[name]
+		set[name] = found
+		for schema, is := range all {
+			if is && !all[name] && toc.NewPattern(name).MatchesName(schema) {
+				set[schema], found = true, true
+			}
+		}
+		if !found {
 			unknown.add(name, closestName(t, "schema", name))
 		}
 	}
-	return unknown.orNil()
+	return set, unknown.orNil()
+}
+
+// checkSchemas returns an error for schemas in which there is nothing.
+func checkSchemas(t *toc.TOC, names []string) error {
+	_, err := schemasOf(t, names)
+	return err
 }
 
 // closestName suggests names for one of a selection that matched nothing.
@@ -171,13 +200,23 @@ func completeFilter(cmd *cobra.Command, env *env) {
 			return nil, cobra.ShellCompDirectiveNoFileComp
 		}
 	}
-	cmd.RegisterFlagCompletionFunc("table", names(func(t *toc.TOC, typed string) []string {
-		return namesWith(t, typed, relationKinds)
-	}))
-	cmd.RegisterFlagCompletionFunc("schema", names(func(t *toc.TOC, typed string) []string {
-		return namesWith(t, typed, []toc.Kind{toc.Schema})
-	}))
-	cmd.RegisterFlagCompletionFunc("type", names(func(t *toc.TOC, _ string) []string { return t.KindNames() }))
+	for flag, kinds := range map[string][]toc.Kind{
+		"table": relationKinds, "exclude-table": relationKinds, "exclude-table-data": relationKinds,
+		"schema": {toc.Schema}, "exclude-schema": {toc.Schema},
+		"index": {toc.Index}, "exclude-index": {toc.Index},
+		"function": functionKinds, "exclude-function": functionKinds,
+		"trigger": {toc.Trigger}, "exclude-trigger": {toc.Trigger},
+		"exclude-extension": {toc.Extension},
+	} {
+		if cmd.Flags().Lookup(flag) != nil {
+			cmd.RegisterFlagCompletionFunc(flag, names(func(t *toc.TOC, typed string) []string { return namesWith(t, typed, kinds) }))
+		}
+	}
+	for _, flag := range []string{"type", "exclude-type"} {
+		if cmd.Flags().Lookup(flag) != nil {
+			cmd.RegisterFlagCompletionFunc(flag, names(func(t *toc.TOC, _ string) []string { return t.KindNames() }))
+		}
+	}
 	if cmd.Flags().Lookup("section") != nil {
 		completeWords(cmd, "section", "pre-data", "data", "post-data")
 	}

@@ -36,7 +36,8 @@ not say, because pg_dump wrote it through a pipe.
 Options:
   -t, --table NAME      only these tables (views, sequences, ...) and all that
                         belongs to them; with --format list as pg_restore's -t:
-                        the table and its data alone, name without a schema
+                        the table and its data alone, and so with --with-deps
+                        and --with-dependents
   -n, --schema SCHEMA   only what is in these schemas
       --type TYPE,...   only these types: table, index, fk, "fk constraint", ...
       --section NAME    only this section: pre-data, data or post-data
@@ -48,7 +49,7 @@ Options:
                         summary; the field "type" tells which
   -h, --help            show this help
 
-As pg_restore would restore it (names are exact, without a schema):
+As pg_restore would restore it:
   -N, --exclude-schema NAME   not what is in this schema
   -I, --index NAME            this index
   -P, --function 'NAME(ARGS)' this function
@@ -64,6 +65,7 @@ As pg_restore would restore it (names are exact, without a schema):
       --no-comments  --no-policies  --no-publications  --no-subscriptions
       --no-security-labels
 
+` + beyondHelp + `
 All that take a NAME, TYPE, SCHEMA or --section may be given several times. An
 entry is listed if it passes all that are given.
 
@@ -160,8 +162,9 @@ func (o *lsOptions) entries(env *env, t *toc.TOC, patterns []string) ([]*toc.Ent
 			return nil, err
 		}
 	}
-	if o.format == "list" {
-		byName := filter{types: o.types}
+	o.filter.allowEmpty = o.selection.allowEmpty
+	if o.asRestore() {
+		byName := filter{types: o.types, allowEmpty: o.allowEmpty}
 		entries, err := byName.apply(t, patterns)
 		if err != nil {
 			return nil, err
@@ -187,16 +190,27 @@ func (o *lsOptions) selects() bool {
 	return any
 }
 
-// choose applies those options. A list as pg_restore prints it takes -t, -n
-// and --section in its meaning too, and their names must exist.
+// asRestore reports whether -t, -n and --section mean what they mean to pgarc
+// restore: in a list as pg_restore prints it, and where they are the start of
+// what --with-deps or --with-dependents find.
+func (o *lsOptions) asRestore() bool {
+	return o.format == "list" || o.selection.WithDeps || o.selection.WithDependents
+}
+
+// choose applies the options that select as pg_restore does. Of -t and -n the
+// names must exist.
 func (o *lsOptions) choose(env *env, t *toc.TOC) (*toc.Selected, error) {
 	s := o.selection
-	if o.format == "list" {
+	if o.asRestore() {
 		s.Tables, s.Schemas, s.sections = o.tables, o.schemas, o.sections
 		if err := s.check(); err != nil {
 			return nil, err
 		}
-		for _, u := range (toc.Selection{Tables: s.Tables, Schemas: s.Schemas}).Apply(t).Unmatched {
+		byName := toc.Selection{Tables: s.Tables, Schemas: s.Schemas, Patterns: true}
+		for _, u := range byName.Apply(t).Unmatched {
+			if s.allowEmpty {
+				break
+			}
 			err := &unknownNameError{what: u.What}
 			err.add(u.Name, closestName(t, u.What, u.Name))
 			return nil, err

@@ -10,17 +10,21 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-// writePlan is --dry-run: it prints the steps that a restore would take. They
-// are the answer, so they go to stdout.
-func (o *restoreOptions) writePlan(env *env, t *toc.TOC) error {
-	plan, err := restore.NewPlan(o.Selection.Apply(t), o.Options)
+// writePlan is --dry-run: it prints what the options of the selection do and
+// the steps that a restore would take. They are the answer, so they go to
+// stdout.
+func (o *restoreOptions) writePlan(env *env, selected *toc.Selected) error {
+	plan, err := restore.NewPlan(selected, o.Options)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriterSize(env.stdout, 64<<10)
 	if o.json {
-		err = writePlanJSON(w, t, plan)
+		if err = writeChoicesJSON(w, selected); err == nil {
+			err = writePlanJSON(w, selected.TOC, plan)
+		}
 	} else {
+		writeChoices(w, selected, o.verbose)
 		writePlanText(w, plan, o.Options)
 	}
 	if err != nil {

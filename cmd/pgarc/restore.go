@@ -30,6 +30,7 @@ Examples:
   pgarc restore backup.dump -d mastodon
   pgarc restore backup.dump -d postgres --create -j 8
   pgarc restore backup.dump -d mastodon --dry-run
+  pgarc restore backup.dump -d empty -t accounts --with-dependents
   pgarc restore backup.dump --scratch-run 'psql -c "SELECT count(*) FROM accounts"'
 
 What fails does not stop the rest: what needs it is skipped, and every failure
@@ -46,7 +47,7 @@ Connection:
       --role NAME        SET ROLE after connecting
   The PG* variables, ~/.pgpass and services work as in psql.
 
-What to restore (as pg_restore; names are exact, without a schema):
+What to restore (as pg_restore):
   -n, --schema NAME           only objects in this schema
   -N, --exclude-schema NAME   none in this schema
   -t, --table NAME            this table (view, sequence, ...) and its data
@@ -65,6 +66,7 @@ What to restore (as pg_restore; names are exact, without a schema):
       --no-security-labels
   -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
 
+` + beyondHelp + `
 How:
   -j, --jobs N              connections at work at once; by default one for each
                             processor of this machine, at least 2, at most 8
@@ -83,7 +85,8 @@ How:
       --spool DIR           with "-": write the archive to a file in DIR first, so
                             that its data can be loaded in any order; the file
                             is gone at the end
-      --dry-run             print the steps, without a server
+      --dry-run             print what each option of the selection keeps and drops,
+                            with -v which entries, and the steps, without a server
 
 If it is broken off:
   A journal in the database (schema pgarc_journal, dropped when all is done) has
@@ -141,8 +144,11 @@ differs:
   - a schema public that is there already is not an error; what depends on a
     failure is skipped, not tried
   - the exit status is 3, not 1, if entries failed, and 2 for wrong usage
-  - without --strict-names, a name that nothing has is a warning, not silence
-  - -v writes a line for each step; -q, --dry-run, --scratch, --json are new
+  - a name that nothing has as it stands is read as a pattern; without
+    --strict-names, a plain one that matches nothing is a warning, not silence;
+    a pattern or a name with a schema is an error, unless --allow-empty
+  - -v writes a line for each step; -q, --dry-run, --scratch, --json, --with-deps,
+    --with-dependents and --exclude-... (but -N) are new
 
 Output:
   -v, --verbose  a line for each step
@@ -204,7 +210,7 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	case o.isScript():
 		return scriptError(ctx, name, script.write(ctx, env, a, selected))
 	case o.dryRun:
-		return o.writePlan(env, a.TOC)
+		return o.writePlan(env, selected)
 	}
 	if o.isScratch() {
 		return o.runScratch(ctx, env, name, a, stop)

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -10,10 +11,18 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-// selectionFlags choose the entries to restore, with pg_restore's options of
-// the same names and meaning.
+// selectionFlags choose the entries to restore: pg_restore's options, with
+// their names and meaning, and those that pg_restore does not have.
+//
+// A script that runs pg_restore may name what a database happens not to have,
+// and pg_restore passes over it in silence. Such a name is a warning here. Once
+// a name or an option is one that pg_restore does not know, a person has
+// written this for pgarc, and whatever matches nothing is an error, unless
+// --allow-empty.
 type selectionFlags struct {
-	toc.Selection // all but Sections and List
+	toc.Selection // all but Sections, List, Patterns and ExcludeKinds
+	excludeTypes  []string
+	allowEmpty    bool
 	sections      []string
 	listFile      string
 	filterFiles   []string
@@ -36,8 +45,19 @@ func (s *selectionFlags) addMore(fs *pflag.FlagSet, dataOnly string) {
 	fs.StringArrayVarP(&s.Functions, "function", "P", nil, "only this function: name(argument types)")
 	fs.StringArrayVarP(&s.Triggers, "trigger", "T", nil, "only this trigger: table trigger")
 	fs.BoolVar(&s.strictNames, "strict-names", false, "a name that nothing has is an error")
+	fs.BoolVar(&s.allowEmpty, "allow-empty", false, "a name that nothing has is no error")
 	fs.StringVarP(&s.listFile, "use-list", "L", "", "only what the list file names, in its order")
 	fs.StringArrayVar(&s.filterFiles, "filter", nil, "names as the filter file says")
+
+	fs.StringArrayVar(&s.ExcludeTables, "exclude-table", nil, "not this table and what belongs to it")
+	fs.StringArrayVar(&s.ExcludeTableData, "exclude-table-data", nil, "not the data of this table")
+	fs.StringArrayVar(&s.ExcludeIndexes, "exclude-index", nil, "not this index")
+	fs.StringArrayVar(&s.ExcludeFunctions, "exclude-function", nil, "not this function")
+	fs.StringArrayVar(&s.ExcludeTriggers, "exclude-trigger", nil, "not this trigger")
+	fs.StringArrayVar(&s.ExcludeExtensions, "exclude-extension", nil, "not this extension")
+	fs.StringArrayVar(&s.excludeTypes, "exclude-type", nil, "not these types")
+	fs.BoolVar(&s.WithDeps, "with-deps", false, "also what the selection needs")
+	fs.BoolVar(&s.WithDependents, "with-dependents", false, "also what belongs to the selection, and what all that needs")
 
 	fs.BoolVarP(&s.DataOnly, "data-only", dataOnly, false, "only the data")
 	fs.BoolVarP(&s.SchemaOnly, "schema-only", "s", false, "only the definitions")
@@ -57,7 +77,35 @@ func (s *selectionFlags) addMore(fs *pflag.FlagSet, dataOnly string) {
 	fs.BoolVar(&s.NoSecurityLabels, "no-security-labels", false, "no security labels")
 }
 
-// selectionConflicts are the pairs that pg_restore 18 refuses.
+// beyondHelp is what the help of all commands with these options says of those
+// that pg_restore does not have.
+const beyondHelp = `What pg_restore cannot select:
+      --with-deps                  also what the selection needs: types, functions,
+                                   parent tables, extensions, ..., without data
+      --with-dependents            also what belongs to the selection: sequences,
+                                   constraints, indexes, triggers, rules, policies,
+                                   ...; and what all that needs. A foreign key is
+                                   restored if both its tables are
+      --exclude-table NAME         not this table (view, sequence, ...) and what
+                                   belongs to it, nor foreign keys that refer to it
+      --exclude-table-data NAME    not its data
+      --exclude-index NAME         --exclude-function NAME
+      --exclude-trigger NAME       --exclude-extension NAME
+      --exclude-type TYPE,...      not these types: trigger, fk, policy, ...
+      --allow-empty                a name that nothing has is no error
+
+  A NAME that something in the archive has means that, byte for byte, in any schema:
+  as in pg_restore. Any other is read as elsewhere in pgarc: schema.name, a name in
+  double quotes as in SQL, a function without its arguments, a trigger without its
+  table, a dump id, or any of these with the shell's *, ? and [a-z].
+  A name that nothing has is an error which tells the closest ones. It is only a
+  warning where pg_restore would say nothing: a plain name, with none of these
+  options. What is excluded stays out whatever needs it. With --with-deps and
+  --with-dependents, -L chooses, and does not order.
+`
+
+// selectionConflicts are the pairs that pg_restore 18 refuses, and one of
+// pgarc's own.
 var selectionConflicts = [][2]string{
 	{"schema-only", "data-only"},
 	{"schema-only", "statistics-only"},
@@ -68,6 +116,7 @@ var selectionConflicts = [][2]string{
 	{"statistics", "no-statistics"},
 	{"data-only", "statistics"},
 	{"schema-only", "statistics"},
+	{"strict-names", "allow-empty"},
 }
 
 // checkConflicts returns a usage error for the first pair of options that are
@@ -101,29 +150,24 @@ func (s *selectionFlags) check() error {
 	return err
 }
 
-// readFilters adds the names of the filter files to those of the options, and
-// returns what is odd about them.
-func (s *selectionFlags) readFilters(env *env) (warnings []string, err error) {
+// readFilters adds the names of the filter files to those of the options.
+func (s *selectionFlags) readFilters(env *env) error {
 	for _, name := range s.filterFiles {
-		odd, err := s.readFilter(env, name)
-		if err != nil {
-			return nil, fmt.Errorf("filter file %s: %w", name, err)
-		}
-		for _, o := range odd {
-			warnings = append(warnings, fmt.Sprintf("filter file %s: %s matches nothing: names are compared with their quotes, as pg_restore does; leave them out", name, o))
+		if err := s.readFilter(env, name); err != nil {
+			return fmt.Errorf("filter file %s: %w", name, err)
 		}
 	}
-	return warnings, nil
+	return nil
 }
 
 // readFilter reads one filter file; "-" is standard input.
-func (s *selectionFlags) readFilter(env *env, name string) (odd []string, err error) {
+func (s *selectionFlags) readFilter(env *env, name string) error {
 	if name == "-" {
 		return s.ReadFilter(env.stdin)
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer f.Close()
 	return s.ReadFilter(f)
@@ -132,14 +176,13 @@ func (s *selectionFlags) readFilter(env *env, name string) (odd []string, err er
 // choose returns the selection and what of t it is, and warns of what is odd
 // about it: list and filter files, names that nothing has, nothing at all.
 func (s *selectionFlags) choose(env *env, t *toc.TOC) (sel toc.Selection, selected *toc.Selected, err error) {
-	warnings, err := s.readFilters(env)
-	if err != nil {
+	if err := s.readFilters(env); err != nil {
 		return sel, nil, err
 	}
-	sel, more, err := s.selection(t)
-	warnings = append(warnings, more...)
+	sel, warnings, err := s.selection(t)
 	if err == nil {
 		selected = sel.Apply(t)
+		var more []string
 		more, err = s.checkNames(selected)
 		warnings = append(warnings, more...)
 		isEmpty := len(selected.Entries()) == 0 && len(toc.Selection{}.Apply(t).Entries()) > 0
@@ -157,6 +200,15 @@ func (s *selectionFlags) choose(env *env, t *toc.TOC) (sel toc.Selection, select
 // the list file. The filter files have been read.
 func (s *selectionFlags) selection(t *toc.TOC) (toc.Selection, []string, error) {
 	sel := s.Selection
+	sel.Patterns = true
+	var err error
+	if sel.ExcludeKinds, err = parseKinds(t, s.excludeTypes); err != nil {
+		return sel, nil, err
+	}
+	if s.isBeyond() && t.DepsAreOIDs {
+		return sel, nil, &usageError{"the archive does not tell what depends on what",
+			"it is of PostgreSQL 7: neither --with-... nor --exclude-... can be used with it"}
+	}
 	if s.listFile == "" {
 		return sel, nil, nil
 	}
@@ -176,13 +228,20 @@ func (s *selectionFlags) selection(t *toc.TOC) (toc.Selection, []string, error) 
 	return sel, warnings, nil
 }
 
-// checkNames is for the names that no entry has: with --strict-names an error,
-// without a warning each. pg_restore says nothing of them.
+// isBeyond reports whether an option is used that pg_restore does not have.
+func (s *selectionFlags) isBeyond() bool {
+	names := [][]string{s.ExcludeTables, s.ExcludeTableData, s.ExcludeIndexes, s.ExcludeFunctions,
+		s.ExcludeTriggers, s.ExcludeExtensions, s.excludeTypes}
+	return s.WithDeps || s.WithDependents || slices.ContainsFunc(names, func(list []string) bool { return len(list) > 0 })
+}
+
+// checkNames is for the names that no entry has: an error, or a warning where
+// pg_restore says nothing of them.
 func (s *selectionFlags) checkNames(selected *toc.Selected) (warnings []string, err error) {
 	for _, u := range selected.Unmatched {
 		unknown := &unknownNameError{what: u.What}
 		unknown.add(u.Name, closestSelectable(selected.TOC, u))
-		if s.strictNames {
+		if s.strictNames || !s.allowEmpty && (!u.Plain || s.isBeyond()) {
 			return nil, unknown
 		}
 		warnings = append(warnings, unknown.Error()+": "+unknown.hint())
@@ -191,34 +250,36 @@ func (s *selectionFlags) checkNames(selected *toc.Selected) (warnings []string, 
 }
 
 // closestSelectable returns names that the option would have taken and that
-// are much like the one given: the whole tag, which holds a function's
-// arguments and a trigger's table.
+// are much like the one given: the bare name or the whole tag, which holds a
+// function's arguments and a trigger's table.
 func closestSelectable(t *toc.TOC, u toc.Unmatched) []string {
-	var tags []string
+	var names []string
 	for _, e := range t.Entries {
-		if isSelectableAs(e.Kind, u.What) {
-			tags = append(tags, e.Tag)
+		switch {
+		case u.What == "schema" && e.Kind == toc.Schema:
+			names = append(names, e.Tag)
+		case u.What == "schema":
+			names = append(names, e.Namespace)
+		case toc.SelectableAs(e.Kind) == u.What:
+			names = append(names, bareName(t, e), e.Tag)
 		}
 	}
-	name := u.Name
-	if i := strings.LastIndexByte(name, '.'); i >= 0 && u.What != "schema" {
-		name = name[i+1:] // the option takes no schema
+	name := strings.NewReplacer("*", "", "?", "", `"`, "").Replace(u.Name)
+	end := len(name)
+	if i := strings.IndexByte(name, '('); i >= 0 {
+		end = i
 	}
-	return toc.ClosestNames(name, tags, 3)
+	if i := strings.LastIndexByte(name[:end], '.'); i >= 0 && u.What != "schema" {
+		name = name[i+1:]
+	}
+	return toc.ClosestNames(name, names, 3)
 }
 
-func isSelectableAs(k toc.Kind, what string) bool {
-	switch k {
-	case toc.Schema:
-		return what == "schema"
-	case toc.Table, toc.View, toc.ForeignTable, toc.MaterializedView, toc.Sequence:
-		return what == "table"
-	case toc.Index:
-		return what == "index"
-	case toc.Function, toc.Aggregate, toc.Procedure:
-		return what == "function"
-	case toc.Trigger:
-		return what == "trigger"
+// bareName is the name of an entry without table, schema and arguments.
+func bareName(t *toc.TOC, e *toc.Entry) string {
+	name := t.NameOf(e).Name
+	if e.Kind.Info().Tag == toc.TagSignature {
+		name, _, _ = strings.Cut(name, "(")
 	}
-	return false
+	return name
 }

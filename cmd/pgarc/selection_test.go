@@ -52,6 +52,16 @@ func TestSelectionFlags(t *testing.T) {
 		{"--no-publications", toc.Selection{NoPublications: true}},
 		{"--no-subscriptions", toc.Selection{NoSubscriptions: true}},
 		{"--no-security-labels", toc.Selection{NoSecurityLabels: true}},
+		{"--exclude-table a --exclude-table b", toc.Selection{ExcludeTables: []string{"a", "b"}}},
+		{"--exclude-table-data a,b", toc.Selection{ExcludeTableData: []string{"a,b"}}},
+		{"--exclude-index a", toc.Selection{ExcludeIndexes: []string{"a"}}},
+		{"--exclude-function f()", toc.Selection{ExcludeFunctions: []string{"f()"}}},
+		{"--exclude-trigger a", toc.Selection{ExcludeTriggers: []string{"a"}}},
+		{"--exclude-extension a", toc.Selection{ExcludeExtensions: []string{"a"}}},
+		{"--exclude-type fk,table-data --exclude-type trigger",
+			toc.Selection{ExcludeKinds: []toc.Kind{toc.FKConstraint, toc.TableData, toc.Trigger}}},
+		{"--with-deps", toc.Selection{WithDeps: true}},
+		{"--with-dependents", toc.Selection{WithDependents: true}},
 	}
 	for _, tt := range tests {
 		o := parseRestore(t, append(strings.Fields(tt.args), "-d", "x")...)
@@ -59,6 +69,7 @@ func TestSelectionFlags(t *testing.T) {
 			t.Errorf("%s: %v", tt.args, err)
 			continue
 		}
+		tt.want.Patterns = true
 		got, warnings, err := o.selection.selection(testTOC(t))
 		if err != nil || len(warnings) > 0 || !reflect.DeepEqual(got, tt.want) {
 			t.Errorf("%s:\n got %+v, %q, %v\nwant %+v", tt.args, got, warnings, err, tt.want)
@@ -104,17 +115,37 @@ func TestListFile(t *testing.T) {
 	}
 }
 
+// Of what pg_restore would pass over in silence, a name that nothing has is a
+// warning. What pg_restore does not know makes it an error.
 func TestUnmatchedNames(t *testing.T) {
+	const warning, failure, nothing = "warning", "error", ""
 	tests := []struct {
-		args, want, hint string
+		args, outcome string
+		want, hint    string
 	}{
-		{"-n ap", `no schema "ap" in the archive`, `"app"`},
-		{"-t app.accounts", `no table "app.accounts" in the archive`, `"accounts"`},
-		{"-I accounts_id", `no index "accounts_id" in the archive`, `"accounts_idx"`},
-		{"-P grow", `no function "grow" in the archive`, `"grow(integer)"`},
-		{"-T stamp", `no trigger "stamp" in the archive`, `"accounts stamp"`},
-		{"-t accounts", "", ""},
-		{"-N nowhere", "", ""},
+		{"-n ap", warning, `no schema "ap" in the archive`, `"app"`},
+		{"-t acounts", warning, `no table "acounts" in the archive`, `"accounts"`},
+		{"-I accounts_id", warning, `no index "accounts_id" in the archive`, `"accounts_idx"`},
+		{"-P grows", warning, `no function "grows" in the archive`, `"grow"`},
+		{"-P grow(int)", warning, `no function "grow(int)" in the archive`, `"grow(integer)"`},
+		{"-T stam", warning, `no trigger "stam" in the archive`, `"stamp"`},
+		{"-N nowhere", nothing, "", ""},
+
+		{"-t app.acounts", failure, `no table "app.acounts" in the archive`, `"accounts"`},
+		{"-t acounts*", failure, `no table "acounts*" in the archive`, `"accounts"`},
+		{"-n ap? -n apq?", failure, `no schema "apq?" in the archive`, `"app"`},
+		{"-N x*", failure, `no schema "x*" in the archive`, "pgarc ls"},
+		{"-t acounts --with-deps", failure, `no table "acounts" in the archive`, `"accounts"`},
+		{"-t acounts --exclude-type fk", failure, `no table "acounts" in the archive`, `"accounts"`},
+		{"--exclude-table acounts", failure, `no table "acounts" in the archive`, `"accounts"`},
+		{"--exclude-extension postgis", failure, `no extension "postgis" in the archive`, "pgarc ls"},
+		{"-t acounts* --allow-empty", warning, `no table "acounts*" in the archive`, `"accounts"`},
+		{"--exclude-table acounts --allow-empty", warning, `no table "acounts" in the archive`, `"accounts"`},
+		{"-t acounts --strict-names", failure, `no table "acounts" in the archive`, `"accounts"`},
+
+		{"-t accounts", nothing, "", ""}, {"-t app.accounts", nothing, "", ""}, {"-t acc* -n a*", nothing, "", ""},
+		{"-P grow", nothing, "", ""}, {"-T stamp", nothing, "", ""}, {"--exclude-table accounts", nothing, "", ""},
+		{"--exclude-type policy", nothing, "", ""}, // there is such a type
 	}
 	for _, tt := range tests {
 		o := parseRestore(t, append(strings.Fields(tt.args), "-d", "x")...)
@@ -123,13 +154,14 @@ func TestUnmatchedNames(t *testing.T) {
 			t.Fatal(err)
 		}
 		warnings, err := o.selection.checkNames(sel.Apply(testTOC(t)))
-		if got := strings.Join(warnings, "\n"); err != nil || tt.want == "" && got != "" || !strings.Contains(got, tt.want) || !strings.Contains(got, tt.hint) {
-			t.Errorf("%s: warnings %q, %v; want %q and %s", tt.args, got, err, tt.want, tt.hint)
+		outcome, text := nothing, ""
+		if err != nil {
+			outcome, text = failure, err.Error()+": "+err.(*unknownNameError).hint()
+		} else if len(warnings) > 0 {
+			outcome, text = warning, strings.Join(warnings, "\n")
 		}
-		o.selection.strictNames = true
-		_, err = o.selection.checkNames(sel.Apply(testTOC(t)))
-		if (err != nil) != (tt.want != "") || err != nil && err.Error() != tt.want {
-			t.Errorf("--strict-names %s: error %v, want %q", tt.args, err, tt.want)
+		if outcome != tt.outcome || !strings.HasPrefix(text, tt.want) || !strings.Contains(text, tt.hint) {
+			t.Errorf("%s: got %q %q; want %q %q and %s", tt.args, outcome, text, tt.outcome, tt.want, tt.hint)
 		}
 	}
 }
@@ -161,6 +193,7 @@ func TestRestoreConflicts(t *testing.T) {
 		{"--scratch -U x", together("--scratch", "-U/--username")},
 		{"--scratch -W", together("--scratch", "-W/--password")},
 		{"--scratch -d postgres:///x", "with --scratch, -d is the name of the database to make"},
+		{"--strict-names --allow-empty -d x", together("--strict-names", "--allow-empty")},
 		{"--section data --section all -d x", `unknown section "all"`},
 		{"-F p -d x", `unrecognized archive format "p"`},
 		{"-w -W -d x", together("-w/--no-password", "-W/--password")},

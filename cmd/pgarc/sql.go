@@ -18,6 +18,7 @@ Usage:
 Examples:
   pgarc sql backup.dump | psql -d mastodon
   pgarc sql backup.dump -s -n public -f schema.sql
+  pgarc sql backup.dump -t 'public.stat*' --with-deps
   pgarc sql backup.dump --split schema/
 
 The script is what pg_restore 18 -f prints, byte for byte, under the same
@@ -32,7 +33,7 @@ Output:
                           they are random
       --no-restrict       no \restrict, for a psql older than August 2025
 
-What to print (as pg_restore; names are exact, without a schema):
+What to print (as pg_restore):
   -n, --schema NAME           only objects in this schema
   -N, --exclude-schema NAME   none in this schema
   -t, --table NAME            this table (view, sequence, ...) and its data
@@ -53,6 +54,7 @@ What to print (as pg_restore; names are exact, without a schema):
       --no-security-labels
   -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
 
+` + beyondHelp + `
 How:
   -c, --clean                 drop everything first
       --if-exists             ... where it exists
