@@ -32,6 +32,7 @@ type executor struct {
 	dropBlobs   bool // … and --clean was asked for
 	notice      func(string)
 	journal     *journal // nil: none
+	only        *Missing
 }
 
 // A task is a step under way. Its counters may be read while it runs.
