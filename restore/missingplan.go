@@ -3,7 +3,8 @@ package restore
 import "github.com/pgarc/pgarc/toc"
 
 // joinsExisting returns the partition that a TABLE ATTACH entry attaches, if
-// that is made and the partitioned table is there; else nil.
+// that is made and the partitioned table is there; else nil. One whose data are
+// loaded via the root has to be attached before.
 func (p *planner) joinsExisting(e *toc.Entry) *toc.Entry {
 	only := p.opts.Only
 	if only == nil || e.Kind != toc.TableAttach {
@@ -13,7 +14,7 @@ func (p *planner) joinsExisting(e *toc.Entry) *toc.Entry {
 		if !isTable(d) || d.Tag != e.Tag || d.Namespace != e.Namespace {
 			continue
 		}
-		if parent := p.tables.parent[d.ID]; parent != nil && only.entries[d.ID] && !only.entries[parent.ID] {
+		if parent := p.tables.parent[d.ID]; parent != nil && only.entries[d.ID] && !only.entries[parent.ID] && !p.loadedViaRoot(d) {
 			return d
 		}
 	}
@@ -29,7 +30,7 @@ func (p *planner) attachAfterIndexes() {
 	found := false
 	for _, attach := range p.plan.Steps {
 		partition := p.joinsExisting(attach.Entry)
-		if partition == nil || p.loadedViaRoot(partition) {
+		if partition == nil {
 			continue
 		}
 		found = true

@@ -118,7 +118,7 @@ func (p *planner) phaseOf(e *toc.Entry) Phase {
 		return PhaseEventTriggers
 	case toc.PassOf(e) == toc.PassPostACL:
 		return PhasePostACL
-	case p.opts.Only != nil && p.joinsExisting(e) != nil:
+	case p.joinsExisting(e) != nil:
 		return PhaseMain
 	case p.sel.SectionOf(e.ID) == toc.SectionPreData:
 		return PhasePreData
