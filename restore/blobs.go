@@ -39,6 +39,9 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 		if !t.fail("", RoleLoad, err) {
 			break
 		}
+		if !x.only.wantsObject(object.OID) {
+			continue
+		}
 		if x.createBlobs {
 			x.createBlob(w, object.OID)
 		}

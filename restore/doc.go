@@ -22,7 +22,10 @@
 // # Files
 //
 // Pure, tested with literals: plan.go, tables.go, locks.go, cost.go,
-// dataorder.go (the plan), schedule.go (what next). Talking to the server:
+// dataorder.go (the plan), schedule.go (what next). What a database has of an
+// archive: object.go, phrase.go and grants.go read entries, catalog.go and
+// catalogdata.go decide, catalogsql.go has the queries, lookup.go runs them;
+// missing.go and missingplan.go restore the rest. Talking to the server:
 // session.go, exec.go, copy.go, insert.go, blobs.go. In between: run.go and
 // work.go, one goroutine that hands out steps and tells events.
 //

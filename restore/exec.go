@@ -33,6 +33,7 @@ type executor struct {
 	binaryCopies bool // load by binary COPY where it pays
 	notice       func(string)
 	journal      *journal // nil: none
+	only         *Missing
 }
 
 // A task is a step under way. Its counters may be read while it runs.

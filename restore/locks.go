@@ -26,6 +26,8 @@ func (ts *tables) locks(e *toc.Entry) []Lock {
 		return ts.indexLocks(e)
 	case toc.IndexAttach:
 		return ts.attachLocks(e)
+	case toc.TableAttach: // in the main phase only if the partitioned table was there before
+		return ts.onTables(e, AccessExclusive, true)
 	case toc.FKConstraint, toc.Trigger:
 		// Both are cloned to every partition, and a foreign key puts
 		// triggers on the referenced table too.

@@ -12,6 +12,7 @@ import (
 // NewPlan turns the selected entries into steps. It does no I/O: the same
 // selection and options always give the same plan.
 func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
+	sel = opts.Only.of(sel)
 	p := &planner{
 		sel:    sel,
 		opts:   opts,
@@ -32,6 +33,7 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 	p.attachBottomUp()
 	p.marksLast()
 	p.afterAnalyze()
+	p.attachAfterIndexes()
 	p.plan.setPriorities(estimated)
 	return &p.plan, nil
 }
@@ -116,6 +118,8 @@ func (p *planner) phaseOf(e *toc.Entry) Phase {
 		return PhaseEventTriggers
 	case toc.PassOf(e) == toc.PassPostACL:
 		return PhasePostACL
+	case p.joinsExisting(e) != nil:
+		return PhaseMain
 	case p.sel.SectionOf(e.ID) == toc.SectionPreData:
 		return PhasePreData
 	}
@@ -138,12 +142,13 @@ func (p *planner) addEntry(e *toc.Entry, phase Phase) error {
 
 func (p *planner) addCreate(e *toc.Entry, phase Phase) error {
 	o := p.scriptOptions()
-	create, err := script.Create(p.sel.TOC, e, o)
+	made := p.opts.Only.reduced(e)
+	create, err := script.Create(p.sel.TOC, made, o)
 	if err != nil {
 		return err
 	}
 	s := &Step{Entry: e, Action: ActionCreate, Phase: phase, Cost: p.createCost(e)}
-	s.Statements = append(statements(create, RoleCreate), statements(script.Owner(e, o), RoleAlter)...)
+	s.Statements = append(statements(create, RoleCreate), statements(script.Owner(made, o), RoleAlter)...)
 	s.Statements = append(s.Statements, statements(script.SetAccessMethod(e, o), RoleAlter)...)
 	if len(s.Statements) == 0 {
 		return nil

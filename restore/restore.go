@@ -59,6 +59,10 @@ type Options struct {
 	// what every supported server can do.
 	ServerVersion int
 
+	// Only, if not nil, is what of the selection is restored into a database
+	// that has the rest already: see [Comparison.Missing].
+	Only *Missing
+
 	// OnEvent is told what happens, from one goroutine, in order. It should
 	// return soon: the restore waits for it. May be nil.
 	OnEvent func(Event)

@@ -52,6 +52,7 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 			binaryCopies: opts.has(RewriteBinary),
 			createBlobs:  !ownBlobs,
 			dropBlobs:    !ownBlobs && opts.Clean,
+			only:         opts.Only,
 		},
 	}
 	return w.run(ctx)
@@ -93,7 +94,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	if w.damage != nil { // what is whole is restored all the same
 		w.emit(Event{Type: EventNotice, Text: "warning: the archive is damaged: " + w.damage.Error()})
 	}
-	if !w.plan.Schema && !w.opts.DisableTriggers && w.stream == nil {
+	if (!w.plan.Schema || w.opts.Only != nil) && !w.opts.DisableTriggers && w.stream == nil {
 		if err := w.orderData(ctx, first); err != nil {
 			return nil, fmt.Errorf("read the foreign keys of the database: %w", err)
 		}

@@ -155,6 +155,22 @@ func (s Selection) Apply(t *TOC) *Selected {
 	return r
 }
 
+// Only returns what of a selection passes a test, in the same order.
+func (s *Selected) Only(keep func(*Entry) bool) *Selected {
+	r := *s
+	r.Schema = false
+	r.parts = make(map[DumpID]Parts, len(s.parts))
+	for _, e := range s.Order {
+		p := s.parts[e.ID]
+		if p != partSpecial && !keep(e) {
+			p = 0
+		}
+		r.parts[e.ID] = p
+		r.Schema = r.Schema || s.Schema && p&PartSchema != 0
+	}
+	return &r
+}
+
 // order returns the entries with those of the list moved to the end
 // (SortTocFromFile). What is added to a list has its place in the archive's
 // order alone.

@@ -13,14 +13,20 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-const diffHelp = `pgarc diff says what changed between two archives.
+const diffHelp = `pgarc diff says what changed between two archives, or what of an archive a
+database lacks.
 
 Usage:
   pgarc diff A B [options]
+  pgarc diff [A] -d DATABASE [options]
 
 Examples:
   pgarc diff monday.dump tuesday.dump
   pgarc diff staging.dump production.dump --rows --no-owner -n public
+  pgarc diff monday.dump -d mastodon
+  pgarc diff monday.dump -d mastodon --sql
+
+Two archives:
 
 It prints which entries were removed (A alone has them), added (B alone has
 them) or changed, with a line diff of their SQL; nothing if there is none. Of an
@@ -34,11 +40,24 @@ and added.
 Without --rows no data are read. The sizes are those of the data as stored,
 which depend on the compression: they are shown, and no difference by themselves.
 
+An archive and a database (-d):
+
+It prints which entries of the archive are missing in the database, and which
+are there but incomplete: a constraint or an index that is not valid. It looks
+them up in the system catalogs, by kind and name (functions by their argument
+types) and by nothing else: a table that has other columns, a function with
+another body, another owner or comment are there. Of grants every privilege
+counts. The data of a table are there if it has a row, or none in the archive
+either; those of a sequence if it was ever used; with --rows the rows of each
+table are counted. What cannot be told (the planner's statistics, tables that
+the role may not read) is said, and no difference. Nothing is changed, and no
+superuser is needed. pgarc restore --missing restores what is missing.
+
 Options:
       --rows            read all data, and compare the rows and bytes of each
                         table and of large objects. The order of rows counts.
                         Of data as COPY in one archive and as INSERT in the
-                        other only the number of rows is compared
+                        other, and with -d, only the number of rows is compared
   -t, --table NAME      only these tables (views, sequences, ...) and all that
                         belongs to them
   -n, --schema SCHEMA   only what is in these schemas
@@ -47,16 +66,29 @@ Options:
       --no-privileges   no grants
       --no-comments     no comments
       --summary         what differs, without the SQL
-      --json            a JSON object in each line: both archives, the
-                        differences, a summary; the field "type" tells which
-  -h, --help            show this help
+      --sql             with -d: the SQL that makes what is missing, without data
+      --json            a JSON object in each line: both archives (or the archive
+                        and the database), the differences, a summary; the field
+                        "type" tells which
+      --help            show this help
+
+Connection:
+  -d, --dbname DATABASE  a database name, "key=value ..." or postgresql://...;
+                         what it says goes before the next three
+  -h, --host HOST        host name, or the directory of a socket
+  -p, --port PORT
+  -U, --username NAME
+  -w, --no-password      never ask for a password
+  -W, --password         ask for it first
+      --role NAME        SET ROLE after connecting
 
 -t, -n and --type may be given several times, and a name has to be in one of the
 archives only. Either archive may be a URL, and one of them standard input (-).
 
 Exit status:
-  0    no difference
-  1    they differ; or could not do it, with an error message
+  0    no difference; nothing is missing
+  1    they differ, something is missing or incomplete; or could not do it, with
+       an error message
   2    wrong usage
   4    one of them is damaged, or not an archive
   130  interrupted
@@ -71,6 +103,10 @@ type diffOptions struct {
 	noComments   bool
 	summary      bool
 	json         bool
+
+	conn connFlags // -d: compare with a database
+	role string
+	sql  bool
 }
 
 func (o *diffOptions) addFlags(f *pflag.FlagSet) {
@@ -81,15 +117,21 @@ func (o *diffOptions) addFlags(f *pflag.FlagSet) {
 	f.BoolVar(&o.noComments, "no-comments", false, "no comments")
 	f.BoolVar(&o.summary, "summary", false, "what differs, without the SQL")
 	f.BoolVar(&o.json, "json", false, "JSON, one object a line")
+	o.conn.addFlags(f)
+	f.StringVar(&o.role, "role", "", "with -d: SET ROLE after connecting")
+	f.BoolVar(&o.sql, "sql", false, "with -d: the SQL that makes what is missing")
 }
 
 func newDiffCommand(env *env) *cobra.Command {
 	var o diffOptions
 	cmd := &cobra.Command{
 		Use:   "diff A B",
-		Short: "say what changed between two archives",
+		Short: "say what changed between two archives, or what a database lacks",
 		Long:  diffHelp,
 		RunE: func(cmd *cobra.Command, args []string) error {
+			if o.conn.dbname != "" {
+				return runDiffDatabase(cmd.Context(), env, o, args)
+			}
 			return runDiff(cmd.Context(), env, o, args)
 		},
 	}
@@ -101,7 +143,9 @@ func newDiffCommand(env *env) *cobra.Command {
 func runDiff(ctx context.Context, env *env, o diffOptions, args []string) error {
 	switch {
 	case len(args) != 2:
-		return &usageError{message: fmt.Sprintf("pgarc diff takes two archives, not %d", len(args)), hint: "pgarc diff A B; -t, -n and --type choose what to compare"}
+		return &usageError{message: fmt.Sprintf("pgarc diff takes two archives, not %d", len(args)), hint: "pgarc diff A B, or pgarc diff A -d DATABASE; -t, -n and --type choose what to compare"}
+	case o.sql || o.role != "" || o.conn != connFlags{}:
+		return &usageError{message: "--sql, --role and the options of a connection are for one archive and a database", hint: "pgarc diff A -d DATABASE"}
 	case args[0] == "-" && args[1] == "-":
 		return usagef("only one of the archives can be standard input")
 	}

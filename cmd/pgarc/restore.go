@@ -29,6 +29,7 @@ Usage:
 Examples:
   pgarc restore backup.dump -d mastodon
   pgarc restore backup.dump -d postgres --create -j 8
+  pgarc restore backup.dump -d mastodon --missing
   pgarc restore backup.dump -d mastodon --dry-run
   pgarc restore backup.dump -d empty -t accounts --with-dependents
   pgarc restore backup.dump --scratch-run 'psql -c "SELECT count(*) FROM accounts"'
@@ -85,8 +86,16 @@ How:
       --spool DIR           with "-": write the archive to a file in DIR first, so
                             that its data can be loaded in any order; the file
                             is gone at the end
+      --missing             restore only what the database lacks, whoever restored
+                            the rest: what pgarc diff -d calls missing. The data
+                            of a table are loaded only if the table is missing or
+                            has no rows, those of a large object only if the
+                            object is missing, and the value of a sequence is set
+                            only if it was never used. What is there stays as it
+                            is, and its triggers fire
       --dry-run             print what each option of the selection keeps and drops,
-                            with -v which entries, and the steps, without a server
+                            with -v which entries, and the steps, without a server (but for
+                            --missing)
 
 If it is broken off:
   A journal in the database (schema pgarc_journal, dropped when all is done) has
@@ -115,7 +124,7 @@ To be done sooner, what follows is on by default; the end is the same without:
       --compat                  none of these: the archive's own statements, one
                                 at a time on each connection
 
-      --set NAME=VALUE          a setting of the restoring sessions, above that rule;
+      --set NAME=VALUE          a setting of the restoring sessions, above that;
                                 may be given several times
 
 A server to throw away, from the PostgreSQL that is installed on this machine:
@@ -209,7 +218,7 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, selected, o.verbose) })
 	case o.isScript():
 		return scriptError(ctx, name, script.write(ctx, env, a, selected))
-	case o.dryRun:
+	case o.dryRun && !o.missing:
 		return o.writePlan(env, selected)
 	}
 	if o.isScratch() {
@@ -218,6 +227,9 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	cfg, err := o.conn.connect(ctx, env)
 	if err != nil {
 		return interruption(ctx, err)
+	}
+	if o.missing {
+		return o.restoreMissing(ctx, env, name, a, cfg, selected)
 	}
 	return o.restoreInto(ctx, env, name, a, cfg)
 }

@@ -26,6 +26,7 @@ type restoreOptions struct {
 	compat     bool
 	settings   []string                // name=value
 	without    [len(rewriteFlags)]bool // as rewriteFlags
+	missing    bool                    // only what the database lacks
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -58,6 +59,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	for i, f := range rewriteFlags {
 		fs.BoolVar(&o.without[i], f.name, false, f.usage)
 	}
+	fs.BoolVar(&o.missing, "missing", false, "only what the database lacks")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
 	fs.StringVar(&o.scratchRun, "scratch-run", "", "run a command on that server, then stop it")
@@ -120,6 +122,8 @@ var restoreConflicts = [][2]string{
 	{"quiet", "verbose"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
+	{"missing", "clean"}, {"missing", "create"}, {"missing", "scratch"}, {"missing", "scratch-run"}, {"missing", "list"}, {"missing", "file"},
+	{"missing", "resume"}, {"missing", "retry-failed"}, {"missing", "restart"},
 	{"dry-run", "scratch"},
 	{"dry-run", "scratch-run"},
 	{"dbname", "file"},
@@ -206,7 +210,7 @@ func (o *restoreOptions) checkTarget() error {
 		}
 		return checkScratchName(o.conn.dbname)
 	}
-	if o.conn.dbname == "" && !o.dryRun {
+	if o.conn.dbname == "" && (!o.dryRun || o.missing) {
 		return &usageError{"no database to restore into: -d/--dbname is missing",
 			"-d NAME, or a URL, says where to; --scratch restores into a server to throw away; -f FILE writes a script"}
 	}
