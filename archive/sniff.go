@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -184,10 +183,9 @@ func decompressStart(kind FileKind, b []byte) []byte {
 	case KindGzip:
 		r, err = gzip.NewReader(in)
 	case KindZstd:
-		var z *zstd.Decoder
-		z, err = zstd.NewReader(io.MultiReader(in), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err == nil {
-			defer z.Close()
+		var z decompressor
+		if z, err = openZstd(in, nil); err == nil {
+			defer z.release()
 		}
 		r = z
 	case KindLZ4:

@@ -222,7 +222,7 @@ func (o *outer) Read(p []byte) (int, error) {
 		return 0, o.err
 	}
 	if o.dec == nil {
-		if o.dec, o.err = o.codec.open(outerSource{o}); o.err != nil {
+		if o.dec, o.err = o.codec.open(outerSource{o}, nil); o.err != nil {
 			o.err = o.explain(o.err)
 			return 0, o.err
 		}
