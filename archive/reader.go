@@ -83,13 +83,9 @@ func open(name string) (*Reader, error) {
 	} else { // a named pipe, a tape
 		r, err = NewStream(f)
 	}
-	var partial *PartialError
-	switch {
-	case err == nil:
-		r.closer = f
-	case errors.As(err, &partial):
-		partial.Partial.closer = f
-	default:
+	if got := intact(r, err); got != nil {
+		got.closer = f
+	} else {
 		f.Close()
 	}
 	return r, err

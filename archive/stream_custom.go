@@ -31,6 +31,10 @@ func newCustomStream(in *bufio.Reader) (*Reader, error) {
 	if (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTruncated)) && lineEndsConverted(start) {
 		err = errLineEnds
 	}
+	if s != nil && err != nil && isDamage(err) {
+		store := newEndedStream(s.entries, &FormatError{Kind: ErrCorrupt, Offset: d.offset(), What: "the table of contents is damaged"})
+		return nil, &PartialError{&Reader{Header: s.header, TOC: s.entries, size: -1, store: store}, err}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -332,6 +332,15 @@ func (w *worker) try(n *tally, what, name string, cut bool, damage func([]byte) 
 func (w *worker) tryStream(fail func(string, ...any), damage func([]byte) []byte, cut bool) {
 	w.copy = append(w.copy[:0], w.files[""]...)
 	r, err := archive.NewStream(bytes.NewReader(damage(w.copy)))
+	if partial := (*archive.PartialError)(nil); errors.As(err, &partial) {
+		defer partial.Partial.Close()
+		v, verr := partial.Partial.Verify(w.t.Context(), archive.VerifyOptions{Digest: true})
+		if verr != nil {
+			fail("Verify: %v", verr)
+			return
+		}
+		w.judgeWhole(fail, v)
+	}
 	if err != nil {
 		if !sentinel(err) {
 			fail("%v is not typed", err)
