@@ -50,6 +50,18 @@ type store interface {
 type LargeObject struct {
 	OID uint32
 	io.Reader
+
+	before int64 // bytes of the entry before this object
+}
+
+// Stored returns how many bytes of the archive were read for the entry so far,
+// this object's included, as stored. It may be called while another goroutine
+// reads.
+func (o LargeObject) Stored() int64 {
+	if d, ok := o.Reader.(*Data); ok {
+		return o.before + d.Stored()
+	}
+	return o.before
 }
 
 // Open opens an archive: a custom-format file, a directory, or a tar file.

@@ -180,7 +180,7 @@ func (c *customStream) objects(q *queue, yield func(LargeObject, error) bool) {
 	}
 	b := c.open(q)
 	defer b.release()
-	c.custom.objects(b, yield)
+	c.custom.objects(b, f.start, yield)
 }
 
 // queuedChunks are chunks from a queue, which is closed with them.

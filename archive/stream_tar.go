@@ -314,6 +314,7 @@ func (t *tarStream) data(q *queue) (*Data, error) {
 func (t *tarStream) objects(q *queue, yield func(LargeObject, error) bool) {
 	e := q.found.entry
 	listed, seen := -1, 0
+	before := int64(0)
 	for {
 		m, err := q.next()
 		if err == io.EOF {
@@ -333,7 +334,8 @@ func (t *tarStream) objects(q *queue, yield func(LargeObject, error) bool) {
 			continue
 		}
 		seen++
-		more := yield(LargeObject{m.oid, d}, nil)
+		more := yield(LargeObject{m.oid, d, before}, nil)
+		before += d.Stored()
 		d.Close()
 		if !more {
 			return

@@ -39,6 +39,7 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 		if !t.fail("", RoleLoad, err) {
 			break
 		}
+		t.data.Store(object)
 		if x.createBlobs {
 			x.createBlob(w, object.OID)
 		}
