@@ -2,6 +2,7 @@ package archive_test
 
 import (
 	"bytes"
+	"runtime/debug"
 	"testing"
 
 	"github.com/klauspost/compress/zstd"
@@ -48,4 +49,39 @@ func TestVerifyLongWindows(t *testing.T) {
 		t.Errorf("%d MB of heap, want at most %d", most>>20, heapMax>>20)
 	}
 	t.Logf("%d MB of heap at most", most>>20)
+}
+
+// TestVerifyWindowsAskedFor gives every zstd frame of an archive a window of
+// 128 MiB, as a flipped bit may. Nothing in it is so long, and no memory may be
+// taken for it. (The library takes it at once, which made a heap of 445 MB in a
+// run of TestTorture.)
+func TestVerifyWindowsAskedFor(t *testing.T) {
+	b := fixtureBytes(t, "18/c-zstd")
+	frames := 0
+	for at := 0; ; at++ {
+		next := bytes.Index(b[at:], []byte("\x28\xb5\x2f\xfd\x00"))
+		if next < 0 {
+			break
+		}
+		at += next
+		b[at+5] = (27 - 10) << 3
+		frames++
+	}
+	r, err := reader(b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	debug.FreeOSMemory() // what other tests left in pools
+	debug.FreeOSMemory()
+	peak := watchHeap()
+	v, err := r.Verify(t.Context(), archive.VerifyOptions{Jobs: 4})
+	most := peak()
+	if err != nil {
+		t.Fatal(err)
+	}
+	noProblems(t, v)
+	if frames < 50 || most > 100<<20 {
+		t.Errorf("%d frames, %d MB of heap", frames, most>>20)
+	}
+	t.Logf("%d frames, %d MB of heap at most", frames, most>>20)
 }
