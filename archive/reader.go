@@ -119,8 +119,9 @@ func NewReader(ra io.ReaderAt, size int64) (*Reader, error) {
 	switch {
 	case strings.HasPrefix(string(start), magic):
 		r, err := newCustom(ra, size)
-		if err != nil && errors.Is(err, ErrCorrupt) && lineEndsConverted(start) {
-			err = errLineEnds
+		// Lengths that shifted may also make a table of contents of nothing.
+		if (err == nil && len(r.TOC.Entries) == 0 || err != nil && isDamage(err)) && lineEndsConverted(start) {
+			return nil, errLineEnds
 		}
 		return r, err
 	case isTar(start):

@@ -3,12 +3,10 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/pgarc/pgarc/toc"
 )
@@ -69,25 +67,6 @@ func NewStream(r io.Reader) (*Reader, error) {
 func (r *Reader) Streaming() bool {
 	_, ok := r.store.(*stream)
 	return ok
-}
-
-// InOrder returns the entries with data in the order in which they are stored,
-// as far as the TOC tells: by offset or, where there are none, in TOC order, in
-// which pg_dump writes them. Only in a tar file that was packed by another
-// program may the order be any; [Reader.Next] tells the truth about a stream.
-func (r *Reader) InOrder() []*toc.Entry {
-	var entries []*toc.Entry
-	located := true
-	for _, e := range r.TOC.Entries {
-		if e.Data != toc.DataNone {
-			entries = append(entries, e)
-			located = located && e.Data == toc.DataLocated
-		}
-	}
-	if located {
-		slices.SortStableFunc(entries, func(a, b *toc.Entry) int { return cmp.Compare(a.Offset, b.Offset) })
-	}
-	return entries
 }
 
 // Next waits until a stream is past the entry that was opened last, goes to the

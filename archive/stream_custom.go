@@ -28,7 +28,7 @@ func newCustomStream(in *bufio.Reader) (*Reader, error) {
 	start = bytes.Clone(start)
 	d := newDecoder(in, -1)
 	s, _, warnings, err := readCustom(d)
-	if (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTruncated)) && lineEndsConverted(start) {
+	if (err == nil && len(s.entries.Entries) == 0 || err != nil && isDamage(err)) && lineEndsConverted(start) {
 		err = errLineEnds
 	}
 	if s != nil && err != nil && isDamage(err) {
