@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 
 	"github.com/pgarc/pgarc/internal/inflate"
@@ -26,10 +25,6 @@ const (
 	codecZstd
 )
 
-// maxZstdWindow is the window of zstd's long mode at pg_dump's settings and of
-// its highest levels. A stream that asks for more is not by pg_dump.
-const maxZstdWindow = 128 << 20
-
 // inflateBuffer is how much compressed data inflate is handed at a time. It is
 // fastest on a bufio.Reader.
 const inflateBuffer = 16 << 10
@@ -42,8 +37,8 @@ type decompressor interface {
 	release() // gives it back for reuse; it cannot be read any more
 }
 
-// open returns a decompressor of r.
-func (c codec) open(r io.Reader) (decompressor, error) {
+// open returns a decompressor of r. large may be nil; see openZstd.
+func (c codec) open(r io.Reader, large *sharedWindow) (decompressor, error) {
 	switch c {
 	case codecZlib:
 		return openZlib(r), nil
@@ -52,7 +47,7 @@ func (c codec) open(r io.Reader) (decompressor, error) {
 	case codecLZ4:
 		return openLZ4(r), nil
 	case codecZstd:
-		return openZstd(r)
+		return openZstd(r, large)
 	}
 	return plain{r}, nil
 }
@@ -153,28 +148,6 @@ func (l *noLegacy) Read(p []byte) (int, error) {
 	}
 	l.checked = true
 	return n, err
-}
-
-// A zstdReader reads zstd frames, on its caller's goroutine.
-type zstdReader struct{ *zstd.Decoder }
-
-var zstdReaders sync.Pool
-
-func openZstd(r io.Reader) (decompressor, error) {
-	if z, ok := zstdReaders.Get().(*zstdReader); ok {
-		return z, z.Reset(r)
-	}
-	z, err := zstd.NewReader(r,
-		zstd.WithDecoderConcurrency(1), // parallelism is across entries
-		zstd.WithDecoderLowmem(true),
-		zstd.WithDecoderMaxWindow(maxZstdWindow))
-	return &zstdReader{z}, err
-}
-
-func (z *zstdReader) release() {
-	if z.Reset(nil) == nil {
-		zstdReaders.Put(z)
-	}
 }
 
 // noEOF turns an end in the middle of something into what it is.

@@ -310,12 +310,13 @@ func (s *custom) largeObjects(e *toc.Entry) iter.Seq2[LargeObject, error] {
 			return
 		}
 		defer b.release()
-		s.objects(b, yield)
+		s.objects(b, e.Offset, yield)
 	}
 }
 
-// objects walks over the large objects of a block, whose header was read.
-func (s *custom) objects(b *blockReader, yield func(LargeObject, error) bool) {
+// objects walks over the large objects of the block at start, whose header was
+// read.
+func (s *custom) objects(b *blockReader, start int64, yield func(LargeObject, error) bool) {
 	for {
 		oid := uint32(b.int()) // OIDs are unsigned, but stored as ints
 		if b.err != nil {
@@ -327,7 +328,7 @@ func (s *custom) objects(b *blockReader, yield func(LargeObject, error) bool) {
 		}
 		c := &chunkReader{b: b, start: b.offset()}
 		d := &Data{stored: c, codec: s.codec, nothing: s.codec != codecZlib}
-		more := yield(LargeObject{oid, d}, nil)
+		more := yield(LargeObject{oid, d, c.start - start}, nil)
 		d.Close()
 		if !more {
 			return

@@ -40,6 +40,7 @@ type Data struct {
 	read    atomic.Int64
 	nothing bool // a compressed stream may have no bytes at all, not even a frame
 	passed  <-chan struct{}
+	large   *sharedWindow // see codec.open
 }
 
 // Read reads decompressed data. It returns io.EOF only if the data were whole.
@@ -48,7 +49,7 @@ func (d *Data) Read(p []byte) (int, error) {
 		return 0, d.err
 	}
 	if d.dec == nil {
-		if d.dec, d.err = d.codec.open(d.stored); d.err != nil {
+		if d.dec, d.err = d.codec.open(d.stored, d.large); d.err != nil {
 			d.dec = nil
 			d.finish()
 			return 0, d.err

@@ -140,7 +140,7 @@ func isDamage(err error) bool { return errors.Is(err, ErrTruncated) || errors.Is
 // is broken in the middle. What comes before the damage is still of use.
 type PartialError struct {
 	// Partial has the entries before the damage, and the data of those that say
-	// where their data are.
+	// where their data are, unless it is a stream in custom format.
 	Partial *Reader
 
 	Err error
@@ -151,3 +151,13 @@ func (e *PartialError) Error() string { return e.Err.Error() }
 
 // Unwrap returns the error that there would be if nothing could be read.
 func (e *PartialError) Unwrap() error { return e.Err }
+
+// intact returns what there is of an archive: r, or what an error of opening it
+// has of it, or nil.
+func intact(r *Reader, err error) *Reader {
+	var partial *PartialError
+	if errors.As(err, &partial) {
+		return partial.Partial
+	}
+	return r
+}

@@ -261,13 +261,16 @@ func (s *files) largeObjects(e *toc.Entry) iter.Seq2[LargeObject, error] {
 		defer list.Close()
 		lines := bufio.NewScanner(list)
 		lines.Buffer(nil, 4096)
+		before := int64(0)
 		for lines.Scan() && lines.Err() == nil { // a line cut by an error is none
 			lo, d, err := s.largeObject(e, list, lines.Text())
 			if err != nil {
 				yield(LargeObject{}, err)
 				return
 			}
+			lo.before = before + list.Stored()
 			more := yield(lo, nil)
+			before += d.Stored()
 			d.Close()
 			if !more {
 				return
@@ -289,7 +292,7 @@ func (s *files) largeObject(e *toc.Entry, list *Data, line string) (LargeObject,
 		return LargeObject{}, nil, list.stored.fail(fmt.Sprintf("line %q in the list of large objects", line), errors.New("want an OID and a file"))
 	}
 	d, err := openData(s.folder, name, e.ID, true)
-	return LargeObject{uint32(oid), d}, d, err
+	return LargeObject{OID: uint32(oid), Reader: d}, d, err
 }
 
 // measure fills in the sizes of data. It returns a warning if files are

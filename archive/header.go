@@ -21,6 +21,10 @@ type Header struct {
 	// a zone. Zero before archive version 1.4, or if it is no valid time.
 	Created time.Time
 
+	// DST is C's tm_isdst of Created: greater than 0 in summer time, 0
+	// outside it, less if not known.
+	DST int
+
 	Database      string // database that was dumped; empty before version 1.4
 	ServerVersion string // its server's version, as "18.6 (Debian 18.6-3)"; only the leading number is dependable; empty before 1.10
 	DumpVersion   string // pg_dump's own version, likewise
@@ -136,7 +140,7 @@ func readHeader(d *decoder) (h Header, format byte, warnings []string) {
 	h.Compression = readCompression(d, h.Version)
 	if h.Version.has(minorLevelInt) {
 		var ok bool
-		if h.Created, ok = readTime(d); !ok && d.err == nil {
+		if h.Created, h.DST, ok = readTime(d); !ok && d.err == nil {
 			warnings = append(warnings, "invalid creation date in header")
 		}
 		h.Database = d.text().String
@@ -171,18 +175,18 @@ func readCompression(d *decoder, v Version) Compression {
 }
 
 // readTime reads the creation time, a struct tm.
-func readTime(d *decoder) (time.Time, bool) {
+func readTime(d *decoder) (t time.Time, dst int, ok bool) {
 	sec, min, hour := int(d.int()), int(d.int()), int(d.int())
 	day, month, year := int(d.int()), int(d.int())+1, int(d.int())+1900
-	d.int() // is daylight saving time
-	t := time.Date(year, time.Month(month), day, hour, min, sec, 0, time.UTC)
+	dst = int(d.int())
+	t = time.Date(year, time.Month(month), day, hour, min, sec, 0, time.UTC)
 	valid := sec >= 0 && sec <= 60 && min >= 0 && min < 60 && hour >= 0 && hour < 24 &&
 		day >= 1 && t.Month() == time.Month(month) && year >= 1900 && year < 10000
 	if sec == 60 && t.Second() == 0 { // a leap second may carry into the next month
 		valid = month >= 1 && month <= 12 && day >= 1 && day <= 31
 	}
 	if !valid || d.err != nil {
-		return time.Time{}, false
+		return time.Time{}, dst, false
 	}
-	return t, true
+	return t, dst, true
 }

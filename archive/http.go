@@ -57,7 +57,7 @@ func openURL(ctx context.Context, rawURL string, o URLOptions) (*Reader, error) 
 	if none := (*noRangesError)(nil); errors.As(err, &none) {
 		r, err = h.openStream(ctx)
 	}
-	if err != nil {
+	if intact(r, err) == nil {
 		h.Close()
 	}
 	return r, err
@@ -211,17 +211,18 @@ func (h *httpFile) openStream(ctx context.Context) (*Reader, error) {
 	if err == nil {
 		r, err = NewStream(resp.Body)
 	}
-	if err != nil {
+	got := intact(r, err)
+	if got == nil {
 		cancel()
 		return nil, err
 	}
-	r.size = resp.ContentLength
-	r.closer = closerFunc(func() error {
+	got.size = resp.ContentLength
+	got.closer = closerFunc(func() error {
 		cancel()
 		resp.Body.Close()
 		return h.Close()
 	})
-	return r, nil
+	return r, err
 }
 
 type closerFunc func() error

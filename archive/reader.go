@@ -50,6 +50,18 @@ type store interface {
 type LargeObject struct {
 	OID uint32
 	io.Reader
+
+	before int64 // bytes of the entry before this object
+}
+
+// Stored returns how many bytes of the archive were read for the entry so far,
+// this object's included, as stored. It may be called while another goroutine
+// reads.
+func (o LargeObject) Stored() int64 {
+	if d, ok := o.Reader.(*Data); ok {
+		return o.before + d.Stored()
+	}
+	return o.before
 }
 
 // Open opens an archive: a custom-format file, a directory, or a tar file.
@@ -83,13 +95,9 @@ func open(name string) (*Reader, error) {
 	} else { // a named pipe, a tape
 		r, err = NewStream(f)
 	}
-	var partial *PartialError
-	switch {
-	case err == nil:
-		r.closer = f
-	case errors.As(err, &partial):
-		partial.Partial.closer = f
-	default:
+	if got := intact(r, err); got != nil {
+		got.closer = f
+	} else {
 		f.Close()
 	}
 	return r, err
@@ -111,8 +119,9 @@ func NewReader(ra io.ReaderAt, size int64) (*Reader, error) {
 	switch {
 	case strings.HasPrefix(string(start), magic):
 		r, err := newCustom(ra, size)
-		if err != nil && errors.Is(err, ErrCorrupt) && lineEndsConverted(start) {
-			err = errLineEnds
+		// Lengths that shifted may also make a table of contents of nothing.
+		if (err == nil && len(r.TOC.Entries) == 0 || err != nil && isDamage(err)) && lineEndsConverted(start) {
+			return nil, errLineEnds
 		}
 		return r, err
 	case isTar(start):

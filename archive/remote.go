@@ -3,7 +3,6 @@ package archive
 import (
 	"cmp"
 	"context"
-	"errors"
 	"io"
 	"os"
 	"sync"
@@ -51,14 +50,10 @@ func OpenRemote(ctx context.Context, src Remote, p RetryPolicy) (*Reader, error)
 		return nil, err
 	}
 	r, err := NewReader(f, f.size)
-	var partial *PartialError
-	switch {
-	case errors.As(err, &partial):
-		partial.Partial.closer = f
-	case err != nil:
+	if got := intact(r, err); got != nil {
+		got.closer = f
+	} else {
 		f.Close()
-	default:
-		r.closer = f
 	}
 	return r, err
 }

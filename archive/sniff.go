@@ -9,7 +9,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
 	"github.com/pierrec/lz4/v4"
 )
 
@@ -82,10 +81,6 @@ var signatures = []struct {
 	{"age-encryption.org/", KindAge, "a file encrypted with age"},
 	{"-----BEGIN AGE ENCRYPTED FILE-----", KindAge, "a file encrypted with age"},
 	{"-----BEGIN PGP MESSAGE-----", KindGPG, "a file encrypted with GnuPG"},
-	{"\x8c\x0d\x04", KindGPG, "a file encrypted with GnuPG"}, // symmetric-key session key, version 4
-	{"\x85\x01\x0c\x03", KindGPG, "a file encrypted with GnuPG"},
-	{"\x85\x02\x0c\x03", KindGPG, "a file encrypted with GnuPG"},
-	{"\x84\x5e\x03", KindGPG, "a file encrypted with GnuPG"},
 	{"Salted__", KindOpenSSL, "a file encrypted with openssl"},
 	{"PGCOPY\n\xff\r\n\x00", KindBinaryCopy, "the output of COPY in binary format"},
 	{"\x7fELF", KindExecutable, "a program (ELF)"},
@@ -136,10 +131,39 @@ func identify(b []byte) (FileKind, string) {
 	switch {
 	case isTar(b):
 		return KindTar, "a tar file"
+	case isOpenPGP(b):
+		return KindGPG, "a file encrypted with GnuPG"
 	case len(bytes.Trim(b, "\x00")) == 0:
 		return KindZeros, "a file of zero bytes"
 	}
 	return identifyText(b)
+}
+
+// isOpenPGP reports whether b starts with an encrypted session key, as an
+// encrypted OpenPGP message does (RFC 9580, 4.2, 5.1 and 5.3): a tag, a length
+// and the version of the packet.
+func isOpenPGP(b []byte) bool {
+	if len(b) < 5 {
+		return false
+	}
+	length := 1
+	switch b[0] {
+	case 0x85, 0x8d: // two bytes of length
+		length = 2
+	case 0xc1, 0xc3: // the newer format
+		if b[1] >= 192 {
+			length = 2
+		}
+	case 0x84, 0x8c:
+	default:
+		return false
+	}
+	switch version := b[1+length]; b[0] {
+	case 0x84, 0x85, 0xc1: // for a public key
+		return version == 3 || version == 6
+	default: // for a passphrase
+		return version >= 4 && version <= 6
+	}
 }
 
 // identifyText says what a text that starts with b is.
@@ -184,10 +208,9 @@ func decompressStart(kind FileKind, b []byte) []byte {
 	case KindGzip:
 		r, err = gzip.NewReader(in)
 	case KindZstd:
-		var z *zstd.Decoder
-		z, err = zstd.NewReader(io.MultiReader(in), zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxZstdWindow))
-		if err == nil {
-			defer z.Close()
+		var z decompressor
+		if z, err = openZstd(in, nil); err == nil {
+			defer z.release()
 		}
 		r = z
 	case KindLZ4:

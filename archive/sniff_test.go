@@ -92,6 +92,10 @@ func TestNotArchive(t *testing.T) {
 		{"BOM, custom", "\xef\xbb\xbf" + dump, archive.KindUTF8BOM, 0, "a custom-format archive that was rewritten as UTF-8 text"},
 		{"age", "age-encryption.org/v1\n-> X25519 abc\n", archive.KindAge, 0, "a file encrypted with age"},
 		{"gpg", "\x8c\x0d\x04\x09\x03\x02", archive.KindGPG, 0, "a file encrypted with GnuPG"},
+		{"gpg, 3072 bits", "\x85\x01\x8c\x03\x5b\x0e", archive.KindGPG, 0, "a file encrypted with GnuPG"},
+		{"gpg, 4096 bits", "\x85\x02\x0c\x03\x5b\x0e", archive.KindGPG, 0, "a file encrypted with GnuPG"},
+		{"gpg, cv25519", "\x84\x5e\x03\x5b\x0e", archive.KindGPG, 0, "a file encrypted with GnuPG"},
+		{"OpenPGP, new format", "\xc1\xc0\x4c\x03\x5b\x0e", archive.KindGPG, 0, "a file encrypted with GnuPG"},
 		{"gpg, text", "-----BEGIN PGP MESSAGE-----\n\n", archive.KindGPG, 0, "a file encrypted with GnuPG"},
 		{"elf", "\x7fELF\x02\x01\x01\x00", archive.KindExecutable, 0, "a program (ELF)"},
 		{"html", "<!DOCTYPE html>\n<html>", archive.KindMarkup, 0, "HTML, XML or JSON, perhaps an error message of a download"},
@@ -140,5 +144,29 @@ func TestOpenErrors(t *testing.T) {
 	}
 	if _, err := archive.Open(cut); !errors.Is(err, archive.ErrTruncated) || !strings.HasPrefix(err.Error(), cut+": ") {
 		t.Errorf("cut file: %v", err)
+	}
+}
+
+// TestLineEndsOfFixtures changes the line ends of every archive in custom format:
+// whatever length is the first to be wrong, that is what is said.
+func TestLineEndsOfFixtures(t *testing.T) {
+	for _, f := range fixtures.All(t) {
+		if f.Format != "custom" {
+			continue
+		}
+		b := fixtureBytes(t, f.Name)
+		first := bytes.IndexByte(b, '\n')
+		if int64(first) >= dataStart(open(t, f)) || first >= 4096 { // not in the table of contents, or not looked at
+			continue
+		}
+		b = bytes.ReplaceAll(b, []byte("\n"), []byte("\r\n"))
+		_, err := reader(b)
+		_, streamErr := archive.NewStream(bytes.NewReader(b))
+		for _, err := range []error{err, streamErr} {
+			var not *archive.NotArchiveError
+			if !errors.As(err, &not) || not.Kind != archive.KindCRLF {
+				t.Errorf("%s: %v", f.Name, err)
+			}
+		}
 	}
 }

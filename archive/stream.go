@@ -3,12 +3,10 @@ package archive
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"github.com/pgarc/pgarc/toc"
 )
@@ -20,7 +18,9 @@ const streamBuffer = 64 << 10
 // NewStream reads an archive in custom or tar format from r, which is read
 // once, from front to back: a pipe, a download. Header and TOC are read now. An
 // archive that was compressed as a whole with gzip, zstd or LZ4 is decompressed
-// on the way.
+// on the way. If the TOC is broken in the middle, the error is a *PartialError;
+// of an archive in custom format it has no data then, since they follow the TOC
+// and nobody knows where.
 //
 // The data of entries come in the order they have in the stream. Who opens them
 // does it from one goroutine:
@@ -54,13 +54,12 @@ const streamBuffer = 64 << 10
 // under way, the goroutine that reads r ends when that returns.
 func NewStream(r io.Reader) (*Reader, error) {
 	a, err := newStream(bufio.NewReaderSize(progress{r}, streamBuffer))
-	if err != nil {
-		return nil, err
+	if got := intact(a, err); got != nil {
+		if t, ok := got.store.(*stream).src.(*tarStream); ok && t.early > 0 {
+			got.Warnings = append(got.Warnings, fmt.Sprintf("%d files come before %s in the tar file: from a stream their data cannot be read", t.early, tocName))
+		}
 	}
-	if t, ok := a.store.(*stream).src.(*tarStream); ok && t.early > 0 {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("%d files come before %s in the tar file: from a stream their data cannot be read", t.early, tocName))
-	}
-	return a, nil
+	return a, err
 }
 
 // Streaming reports whether data can only be opened in the order in which they
@@ -68,25 +67,6 @@ func NewStream(r io.Reader) (*Reader, error) {
 func (r *Reader) Streaming() bool {
 	_, ok := r.store.(*stream)
 	return ok
-}
-
-// InOrder returns the entries with data in the order in which they are stored,
-// as far as the TOC tells: by offset or, where there are none, in TOC order, in
-// which pg_dump writes them. Only in a tar file that was packed by another
-// program may the order be any; [Reader.Next] tells the truth about a stream.
-func (r *Reader) InOrder() []*toc.Entry {
-	var entries []*toc.Entry
-	located := true
-	for _, e := range r.TOC.Entries {
-		if e.Data != toc.DataNone {
-			entries = append(entries, e)
-			located = located && e.Data == toc.DataLocated
-		}
-	}
-	if located {
-		slices.SortStableFunc(entries, func(a, b *toc.Entry) int { return cmp.Compare(a.Offset, b.Offset) })
-	}
-	return entries
 }
 
 // Next waits until a stream is past the entry that was opened last, goes to the
@@ -222,7 +202,7 @@ func (o *outer) Read(p []byte) (int, error) {
 		return 0, o.err
 	}
 	if o.dec == nil {
-		if o.dec, o.err = o.codec.open(outerSource{o}); o.err != nil {
+		if o.dec, o.err = o.codec.open(outerSource{o}, nil); o.err != nil {
 			o.err = o.explain(o.err)
 			return 0, o.err
 		}
@@ -272,15 +252,16 @@ func newCompressed(ra io.ReaderAt, size int64, kind FileKind) (*Reader, error) {
 		return bufio.NewReaderSize(io.NewSectionReader(ra, 0, size), streamBuffer)
 	}
 	r, err := openOuter(restart(), kind)
-	if err != nil {
+	got := intact(r, err)
+	if got == nil {
 		return nil, err
 	}
 	// Who packs a directory may have its files in any order. Here one can
 	// begin again, the TOC being known.
-	if t, ok := r.store.(*stream).src.(*tarStream); ok && t.early > 0 {
+	if t, ok := got.store.(*stream).src.(*tarStream); ok && t.early > 0 {
 		t.restart(newOuter(restart(), kind))
 	}
-	r.size = size
-	r.Warnings = append(r.Warnings, compressedWith(kind)+" as a whole: read as a stream, which is slower for single objects")
-	return r, nil
+	got.size = size
+	got.Warnings = append(got.Warnings, compressedWith(kind)+" as a whole: read as a stream, which is slower for single objects")
+	return r, err
 }

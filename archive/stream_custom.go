@@ -28,8 +28,12 @@ func newCustomStream(in *bufio.Reader) (*Reader, error) {
 	start = bytes.Clone(start)
 	d := newDecoder(in, -1)
 	s, _, warnings, err := readCustom(d)
-	if (errors.Is(err, ErrCorrupt) || errors.Is(err, ErrTruncated)) && lineEndsConverted(start) {
+	if (err == nil && len(s.entries.Entries) == 0 || err != nil && isDamage(err)) && lineEndsConverted(start) {
 		err = errLineEnds
+	}
+	if s != nil && err != nil && isDamage(err) {
+		store := newEndedStream(s.entries, &FormatError{Kind: ErrCorrupt, Offset: d.offset(), What: "the table of contents is damaged"})
+		return nil, &PartialError{&Reader{Header: s.header, TOC: s.entries, size: -1, store: store}, err}
 	}
 	if err != nil {
 		return nil, err
@@ -176,7 +180,7 @@ func (c *customStream) objects(q *queue, yield func(LargeObject, error) bool) {
 	}
 	b := c.open(q)
 	defer b.release()
-	c.custom.objects(b, yield)
+	c.custom.objects(b, f.start, yield)
 }
 
 // queuedChunks are chunks from a queue, which is closed with them.

@@ -85,6 +85,14 @@ func newStreamStore(in *source, src blocks, entries *toc.TOC) *stream {
 	return s
 }
 
+// newEndedStream returns the store of a stream in which nobody knows where the
+// data begin.
+func newEndedStream(entries *toc.TOC, why error) *stream {
+	s := newStreamStore(new(source), nil, entries)
+	s.running, s.end = true, why // there is nothing to pump
+	return s
+}
+
 // pump reads the stream until it ends, fails or is closed.
 func (s *stream) pump() {
 	for {

@@ -59,12 +59,16 @@ func newTarStream(in io.Reader) (*Reader, error) {
 	data := fileData(io.NopCloser(cutMember{t.r}), h.Size, path.Base(name), c, 0, false)
 	defer data.Close()
 	s, warnings, err := readTOCFile(data, length, path.Base(name), FormatTar)
-	if err != nil {
+	if s == nil || err != nil && !isDamage(err) {
 		return nil, err
 	}
 	t.top, t.entries = strings.TrimSuffix(name, path.Base(name)), s.entries
 	t.index()
-	return &Reader{Header: s.header, TOC: s.entries, Warnings: warnings, size: -1, store: newStreamStore(t.in, t, s.entries)}, nil
+	r := &Reader{Header: s.header, TOC: s.entries, Warnings: warnings, size: -1, store: newStreamStore(t.in, t, s.entries)}
+	if err != nil {
+		return nil, &PartialError{r, err} // the data come under their own names
+	}
+	return r, nil
 }
 
 // restart reads the tar file from in, from its first member on.
@@ -310,6 +314,7 @@ func (t *tarStream) data(q *queue) (*Data, error) {
 func (t *tarStream) objects(q *queue, yield func(LargeObject, error) bool) {
 	e := q.found.entry
 	listed, seen := -1, 0
+	before := int64(0)
 	for {
 		m, err := q.next()
 		if err == io.EOF {
@@ -329,7 +334,8 @@ func (t *tarStream) objects(q *queue, yield func(LargeObject, error) bool) {
 			continue
 		}
 		seen++
-		more := yield(LargeObject{m.oid, d}, nil)
+		more := yield(LargeObject{m.oid, d, before}, nil)
+		before += d.Stored()
 		d.Close()
 		if !more {
 			return

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -14,16 +13,12 @@ import (
 	"runtime/metrics"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/pierrec/lz4/v4"
-
 	"github.com/pgarc/pgarc/archive"
-	"github.com/pgarc/pgarc/fixtures"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -65,84 +60,6 @@ func TestTorture(t *testing.T) {
 			}
 		})
 	}
-}
-
-// A victim is an archive to be damaged.
-type victim struct {
-	name   string
-	files  map[string][]byte // of a directory; of a file, only ""
-	names  []string          // of files, sorted
-	summed bool              // all data have a checksum
-
-	sums  map[toc.DumpID][32]byte // digests of the data, undamaged
-	order [][32]byte              // the same, in the archive's order
-	start int64                   // custom format: where the data begin
-}
-
-// victims are an archive of each format and compression, with about 300 kB.
-func victims(tb testing.TB) []*victim {
-	var all []*victim
-	for _, v := range []struct {
-		name   string
-		summed bool
-	}{
-		{"15/c-gzip", true}, {"15/c-pipe", true}, {"15/c-none", false},
-		{"18/c-lz4", false}, {"18/c-zstd", false},
-		{"17/lobs-tar", false}, {"18/lobs-dir", true},
-	} {
-		files := make(map[string][]byte)
-		root := fixtures.Get(tb, v.name).Path
-		err := filepath.WalkDir(root, func(path string, d os.DirEntry, err error) error {
-			if err != nil || d.IsDir() {
-				return err
-			}
-			content, err := os.ReadFile(path)
-			files[strings.TrimPrefix(strings.TrimPrefix(path, root), "/")] = content
-			return err
-		})
-		if err != nil {
-			tb.Fatal(err)
-		}
-		all = append(all, &victim{name: v.name, files: files, summed: v.summed})
-	}
-	for _, a := range []archive.Algorithm{archive.LZ4, archive.Zstd} {
-		b := again(tb, fixtures.Get(tb, "18/c-zstd"), synthetic{minor: 16, compression: a, checksums: true, chunk: 4096})
-		all = append(all, &victim{name: a.String() + " with checksums", files: map[string][]byte{"": b}, summed: true})
-	}
-	for _, v := range all {
-		v.names = slices.Sorted(maps.Keys(v.files))
-	}
-	return all
-}
-
-// again encodes what a fixture holds.
-func again(tb testing.TB, f fixtures.Fixture, s synthetic) []byte {
-	tb.Helper()
-	r := open(tb, f)
-	for _, e := range r.TOC.Entries {
-		src := source{Entry: *e}
-		switch {
-		case e.Data == toc.DataNone:
-		case e.Kind == toc.Blobs:
-			for lo, err := range r.LargeObjects(e) {
-				if err != nil {
-					tb.Fatal(err)
-				}
-				data, err := io.ReadAll(lo)
-				if err != nil {
-					tb.Fatal(err)
-				}
-				src.objects = append(src.objects, object{lo.OID, string(data)})
-			}
-		default:
-			var err error
-			if src.data, _, err = readData(r, e); err != nil {
-				tb.Fatal(err)
-			}
-		}
-		s.entries = append(s.entries, src)
-	}
-	return s.encode(tb)
 }
 
 // tally counts what became of the cases.
@@ -201,51 +118,6 @@ func (v *victim) torture(t *testing.T, seed uint64, cuts, flips int) {
 	if most > heapMax {
 		t.Errorf("%d MB of heap", most>>20)
 	}
-}
-
-// place returns a random byte of an archive: a file's name, and where in it.
-func (v *victim) place(rng *rand.Rand) (name string, at int) {
-	total := 0
-	for _, b := range v.files {
-		total += len(b)
-	}
-	at = rng.IntN(total)
-	for _, name = range v.names {
-		if at < len(v.files[name]) {
-			break
-		}
-		at -= len(v.files[name])
-	}
-	return name, at
-}
-
-// learn verifies the archive undamaged.
-func (v *victim) learn(t *testing.T) {
-	w := v.newWorker(t)
-	r, err := w.open("", func(b []byte) []byte { return b })
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer r.Close()
-	good := verify(t, r)
-	noProblems(t, good)
-	v.sums = make(map[toc.DumpID][32]byte)
-	for _, c := range good.Tables {
-		v.sums[c.Entry.ID] = c.Digest
-		v.order = append(v.order, c.Digest)
-	}
-	if r.Header.Format == archive.FormatCustom {
-		v.start = dataStart(r)
-	}
-	if v.summed == saysUnsummed(good) || len(v.sums) == 0 {
-		t.Fatalf("%d entries with data, Unchecked %q, want values without checksums there: %v", len(v.sums), good.Unchecked, !v.summed)
-	}
-}
-
-// saysUnsummed reports whether a verification warns that values may have
-// changed unnoticed.
-func saysUnsummed(v *archive.Verification) bool {
-	return slices.ContainsFunc(v.Unchecked, func(line string) bool { return strings.Contains(line, "no checksum: a change") })
 }
 
 // A worker damages its own copy of an archive.
@@ -332,6 +204,15 @@ func (w *worker) try(n *tally, what, name string, cut bool, damage func([]byte) 
 func (w *worker) tryStream(fail func(string, ...any), damage func([]byte) []byte, cut bool) {
 	w.copy = append(w.copy[:0], w.files[""]...)
 	r, err := archive.NewStream(bytes.NewReader(damage(w.copy)))
+	if partial := (*archive.PartialError)(nil); errors.As(err, &partial) {
+		defer partial.Partial.Close()
+		v, verr := partial.Partial.Verify(w.t.Context(), archive.VerifyOptions{Digest: true})
+		if verr != nil {
+			fail("Verify: %v", verr)
+			return
+		}
+		w.judgeWhole(fail, v)
+	}
 	if err != nil {
 		if !sentinel(err) {
 			fail("%v is not typed", err)
@@ -469,78 +350,4 @@ func watchHeap() (peak func() uint64) {
 		done.Wait()
 		return most
 	}
-}
-
-// TestVerifyChecksums flips every bit of streams with checksums of all kinds:
-// where the content can change without a word, Unchecked says that it can.
-func TestVerifyChecksums(t *testing.T) {
-	text := strings.Repeat("large object ", 20) + "with an end"
-	lz4With := func(options ...lz4.Option) string {
-		var b bytes.Buffer
-		w := lz4.NewWriter(&b)
-		if err := w.Apply(options...); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := io.WriteString(w, text); err != nil {
-			t.Fatal(err)
-		}
-		if err := w.Close(); err != nil {
-			t.Fatal(err)
-		}
-		return b.String()
-	}
-	with := func(a archive.Algorithm) string { return string(compressed(t, a, text, true)) }
-	without := func(a archive.Algorithm) string { return string(compressed(t, a, text, false)) }
-	for _, tt := range []struct {
-		name      string
-		algorithm archive.Algorithm
-		stored    string
-	}{
-		{"lz4 content", archive.LZ4, with(archive.LZ4)},
-		{"lz4 blocks", archive.LZ4, lz4With(lz4.ChecksumOption(false), lz4.BlockChecksumOption(true))},
-		{"lz4 both", archive.LZ4, lz4With(lz4.BlockChecksumOption(true))},
-		{"lz4 none", archive.LZ4, without(archive.LZ4)},
-		{"zstd", archive.Zstd, with(archive.Zstd)},
-		{"zstd none", archive.Zstd, without(archive.Zstd)},
-	} {
-		t.Run(tt.name, func(t *testing.T) {
-			try := func(stored string) *archive.Verification {
-				e := toc.Entry{ID: 9, Kind: toc.Blobs, Tag: "5", Section: toc.SectionData, HasDumper: true}
-				b := synthetic{minor: 15, entries: []source{{Entry: toc.Entry{ID: 8, Kind: toc.Blob, Tag: "5", OID: 5, Section: toc.SectionPreData}}, {Entry: e, objects: []object{{5, stored}}}}, chunk: 1 << 20}.encode(t)
-				return verify(t, asCompressed(t, b, tt.algorithm))
-			}
-			good := try(tt.stored)
-			noProblems(t, good)
-			if got := good.Tables[0].Bytes; got != int64(len(text)) {
-				t.Fatalf("%d bytes, want %d", got, len(text))
-			}
-			unseen := 0
-			for at := range tt.stored {
-				for bit := range 8 {
-					b := []byte(tt.stored)
-					b[at] ^= 1 << bit
-					v := try(string(b))
-					if v.Sound() && v.Tables[0].Digest != good.Tables[0].Digest {
-						unseen++
-						if !saysUnsummed(v) {
-							t.Errorf("bit %d of byte %d: the content changed and nothing is reported, Unchecked %q", bit, at, v.Unchecked)
-						}
-					}
-				}
-			}
-			t.Logf("%d of %d flips change the content unseen", unseen, 8*len(tt.stored))
-		})
-	}
-}
-
-// asCompressed opens an archive that was written without compression around
-// streams that are compressed.
-func asCompressed(t *testing.T, b []byte, a archive.Algorithm) *archive.Reader {
-	t.Helper()
-	b[11] = byte(a)
-	r, err := reader(b)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return r
 }

@@ -87,7 +87,8 @@ type TableCheck struct {
 // of ctx alone.
 //
 // The entries are read in parallel, the largest first. Memory is about 1 MB
-// for each, and what the window of zstd takes. A stream is read in its order (see
+// for each, with zstd up to 9 MB; of entries that need more, up to 128 MB by
+// zstd's long mode, one is read at a time. A stream is read in its order (see
 // [NewStream]), and afterwards its data are passed.
 func (r *Reader) Verify(ctx context.Context, opts VerifyOptions) (*Verification, error) {
 	v := &verifier{reader: r, opts: opts, result: &Verification{}}
@@ -142,6 +143,8 @@ type verifier struct {
 	storedTotal         int64
 
 	unsummed unsummed
+
+	large sharedWindow
 }
 
 // A check is an entry with data and what reading it found. Only the goroutine

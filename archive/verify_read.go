@@ -146,7 +146,7 @@ func (w *entryReading) readObjects(c *check, objects iter.Seq2[LargeObject, erro
 // drain reads d to its end. It returns nil if it was whole.
 func (w *entryReading) drain(d *Data, content content) error {
 	head := &head{stored: d.stored}
-	d.stored = head
+	d.stored, d.large = head, &w.large
 	defer func() {
 		d.stored = head.stored
 		w.unsummed.add(d.codec, head)

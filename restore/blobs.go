@@ -39,6 +39,7 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 		if !t.fail("", RoleLoad, err) {
 			break
 		}
+		t.data.Store(object)
 		if !x.only.wantsObject(object.OID) {
 			continue
 		}

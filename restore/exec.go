@@ -39,11 +39,11 @@ type executor struct {
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
 	step     *Step
-	fresh    bool         // for data: this restore has made the table
-	done     []bool       // statements that need not be sent (again); nil: none
-	rows     int64        // loaded; only once the task has ended
-	bytes    atomic.Int64 // of data sent
-	data     atomic.Pointer[archive.Data]
+	fresh    bool           // for data: this restore has made the table
+	done     []bool         // statements that need not be sent (again); nil: none
+	rows     int64          // loaded; only once the task has ended
+	bytes    atomic.Int64   // of data sent
+	data     atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
 	err      *StepError     // the first failure
 	inserted map[int64]bool // INSERT commands that an earlier run has done
 	doubt    bool           // its connection was lost: the journal says what of it is done
@@ -73,7 +73,7 @@ func (t *task) tell() {
 
 // stored returns how many bytes of the archive the task has read.
 func (t *task) stored() int64 {
-	if d := t.data.Load(); d != nil {
+	if d, ok := t.data.Load().(interface{ Stored() int64 }); ok {
 		return d.Stored()
 	}
 	return 0

@@ -65,7 +65,7 @@ func open(ctx context.Context, url string) (*archive.Reader, error) {
 	o := newObject(client, bucket, key)
 	o.transport = transport
 	r, err := archive.OpenRemote(ctx, o, archive.RetryPolicy{})
-	if err != nil {
+	if partial := (*archive.PartialError)(nil); err != nil && !errors.As(err, &partial) {
 		o.Close()
 	}
 	return r, err

@@ -104,6 +104,7 @@ func oneHint(hint string) []string {
 // fileHint is for files that cannot be opened or read: archives, logs.
 func fileHint(e *fileError) string {
 	var not *archive.NotArchiveError
+	var version *archive.UnsupportedVersionError
 	switch {
 	case errors.As(e, &not) && isArchiveURL(e.name) && strings.Contains(notArchiveHint(not, "FILE"), "FILE"):
 		return "download it; then " + notArchiveHint(not, shellWord(localName(e.name)))
@@ -121,6 +122,8 @@ func fileHint(e *fileError) string {
 		return "the file is damaged: compare its checksum with that of the original and copy it again"
 	case errors.Is(e, archive.ErrNotSeekable):
 		return "save it to a file first: it has to be read at more than one place"
+	case errors.As(e, &version) && version.Version.Major != 1:
+		return "PostgreSQL's pg_dump never wrote such a version: it is another product's file, to be read by what came with it, or damaged"
 	case errors.Is(e, archive.ErrUnsupported):
 		return "it may have been made by a newer pg_dump than this pgarc knows: look for a newer pgarc"
 	}

@@ -155,15 +155,6 @@ func plainTime(t time.Time) string {
 	return t.Format("2006-01-02 15:04:05")
 }
 
-// localTime prints a time as pg_restore -l does: as if it were of this
-// machine's time zone.
-func localTime(t time.Time) string {
-	if t.IsZero() {
-		return "[unknown]"
-	}
-	return time.Date(t.Year(), t.Month(), t.Day(), t.Hour(), t.Minute(), t.Second(), 0, time.Local).Format("2006-01-02 15:04:05 MST")
-}
-
 // tocForCompletion returns the table of contents of an archive, or nil if it
 // cannot be read: completion must not talk.
 func tocForCompletion(name string) *toc.TOC {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -245,7 +246,7 @@ func writeSelected(w io.Writer, r *archive.Reader, selected *toc.Selected, verbo
 // dependencies -lv.
 func writeList(w *bufio.Writer, r *archive.Reader, entries []*toc.Entry, deps bool) error {
 	h := r.Header
-	fmt.Fprintf(w, ";\n; Archive created at %s\n", localTime(h.Created))
+	fmt.Fprintf(w, ";\n; Archive created at %s\n", createdAt(h, time.Local))
 	fmt.Fprintf(w, ";     dbname: %s\n", toc.OneLine(h.Database))
 	fmt.Fprintf(w, ";     TOC Entries: %d\n", len(r.TOC.Entries))
 	fmt.Fprintf(w, ";     Compression: %s\n", h.Compression.Algorithm)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"io"
 	"os"
 	"strings"
@@ -67,8 +68,9 @@ func openPipe(ctx context.Context, env *env) (*archive.Reader, error) {
 	size, err := io.Copy(f, readerUntil{ctx, env.stdin})
 	if err == nil {
 		var r *archive.Reader
-		if r, err = archive.NewReader(f, size); err == nil {
-			return r, nil // the file lives as long as the process
+		var partial *archive.PartialError
+		if r, err = archive.NewReader(f, size); err == nil || errors.As(err, &partial) {
+			return r, err // the file lives as long as the process
 		}
 	}
 	f.Close()

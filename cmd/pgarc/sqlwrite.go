@@ -81,8 +81,8 @@ func (o *scriptOptions) write(ctx context.Context, env *env, a *archive.Reader, 
 	}
 	if o.verbose {
 		w.Verbose = &script.Verbose{
-			Started:   localTime(a.Header.Created),
-			Completed: func() string { return localTime(time.Now()) },
+			Started:   createdAt(a.Header, time.Local),
+			Completed: func() string { return time.Now().Format(createdFormat) },
 			Offsets:   a.Header.Format == archive.FormatCustom,
 		}
 	}
