@@ -94,8 +94,8 @@ How:
                             only if it was never used. What is there stays as it
                             is, and its triggers fire
       --dry-run             print what each option of the selection keeps and drops,
-                            with -v which entries, and the steps, without a server (but for
-                            --missing)
+                            with -v which entries, and the steps; without a server
+                            but for --missing
 
 If it is broken off:
   A journal in the database (schema pgarc_journal, dropped when all is done) has
