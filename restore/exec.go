@@ -46,6 +46,7 @@ type task struct {
 	data     atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
 	err      *StepError     // the first failure
 	inserted map[int64]bool // INSERT commands that an earlier run has done
+	batched  bool           // it runs in a transaction with others
 	doubt    bool           // its connection was lost: the journal says what of it is done
 	took     time.Duration  // if it was sent ahead with others; else 0
 
@@ -78,6 +79,10 @@ func (t *task) stored() int64 {
 	}
 	return 0
 }
+
+// inTransaction reports whether a task runs in a transaction that is not its
+// own.
+func (x *executor) inTransaction(t *task) bool { return x.transaction || t.batched }
 
 // isDone reports whether a statement of the step has been run already.
 func (t *task) isDone(i int) bool { return t.done != nil && t.done[i] }
@@ -137,7 +142,7 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 			// Every database has it; pg_dump before 11 makes it all the same.
 			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
 		}
-		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
+		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 {
 				there = x.createApart(ctx, s, t, i, parts) && there
 				continue

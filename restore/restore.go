@@ -18,6 +18,11 @@ type Options struct {
 	SingleTransaction bool // -1: all or nothing; implies one job and ExitOnError
 	ExitOnError       bool // -e: stop at the first failure
 
+	// TransactionSize commits after so many commands, as pg_restore does, on
+	// the connection that works alone; 0: each statement is a transaction.
+	// It implies ExitOnError, no journal and no rewrites.
+	TransactionSize int
+
 	Clean    bool // -c: drop what is to be restored first
 	IfExists bool // with Clean: DROP … IF EXISTS
 
@@ -85,6 +90,14 @@ const (
 
 	AllRewrites Rewrite = 1<<iota - 1
 )
+
+// normal returns the options with what some imply of others.
+func (o Options) normal() Options {
+	if o.TransactionSize > 0 {
+		o.ExitOnError, o.NoJournal, o.Without = true, true, AllRewrites
+	}
+	return o
+}
 
 // has reports whether a rewrite is made. What has to stop at the first failure
 // sends nothing ahead.

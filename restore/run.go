@@ -22,6 +22,7 @@ import (
 // cancelled, running statements are cancelled on the server, and the Result
 // says what was done; that is no error either. A stream is closed then.
 func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Options) (*Result, error) {
+	opts = opts.normal()
 	damage := a.Locate(ctx)
 	if damage != nil && !errors.Is(damage, archive.ErrTruncated) && !errors.Is(damage, archive.ErrCorrupt) {
 		return nil, damage
@@ -112,6 +113,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		w.skipDone()
 	}
 	err = w.loop(ctx)
+	w.rollBackBatch()
 	switch {
 	case !w.opts.SingleTransaction:
 		err = errors.Join(err, w.end(ctx, err))

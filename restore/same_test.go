@@ -99,6 +99,9 @@ func TestSameOptions(t *testing.T) {
 		{"one schema", restore.Options{Jobs: 4, Selection: toc.Selection{Schemas: []string{"public"}}}, "-n public -j4", ""},
 		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true}, "-c --if-exists -j4", "-1"},
 		{"single transaction", restore.Options{SingleTransaction: true}, "-1", ""},
+		{"transaction size", restore.Options{Jobs: 4, TransactionSize: 50}, "-1", ""},
+		{"transaction size, jobs 1", restore.Options{TransactionSize: 7}, "-1", ""},
+		{"archive's own statements", restore.Options{Jobs: 4, Without: restore.AllRewrites}, "-j4", ""},
 		{"one table", restore.Options{Jobs: 4, Selection: toc.Selection{Tables: []string{"tags"}}}, "-t tags -j4", ""},
 		{"sections", restore.Options{Jobs: 4, Selection: toc.Selection{Sections: []toc.Section{toc.SectionPreData, toc.SectionData}}}, "--section=pre-data --section=data -j4", ""},
 	} {

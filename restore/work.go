@@ -43,7 +43,8 @@ type work struct {
 	archive  *archive.Reader
 	losses   map[StepID]int // how often a step has lost its connection
 
-	journalOpened bool // or found to be not wanted
+	journalOpened bool  // or found to be not wanted
+	batch         batch // belongs to the one task that runs, and between tasks to the loop
 	keeper        *keeper
 	waits         chan map[uint32]Wait
 	lastWaits     map[uint32]Wait // by process
@@ -187,7 +188,7 @@ func (w *work) aheadMost() int {
 
 // give adds a step to what a slot works on.
 func (w *work) give(s *slot, step *Step) {
-	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0}
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0, batched: w.batched(step)}
 	t.knows(w.exec.journal.before(step))
 	s.tasks = append(s.tasks, t)
 	if w.stream != nil && step.FromStream {
@@ -226,7 +227,9 @@ func (w *work) work(ctx context.Context, s *slot) {
 		w.runMany(ctx, s.session, s.tasks)
 		return
 	}
-	w.runOne(ctx, s.session, s.tasks[0])
+	if w.beginBatch(ctx, s.session, s.tasks[0]) {
+		w.runOne(ctx, s.session, s.tasks[0])
+	}
 }
 
 // collect takes back a slot whose tasks have ended.
@@ -249,6 +252,9 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 			continue
 		}
 		w.record(ctx, s, t)
+		if err := w.endOfBatch(ctx, s, t); err != nil {
+			return err
+		}
 		if t.step.Reconnect != "" {
 			w.moveTo(t.step.Reconnect)
 		}

@@ -76,6 +76,8 @@ How:
   -C, --create              create the archive's database; -d is where to do that
   -1, --single-transaction  all or nothing, on one connection
   -e, --exit-on-error       stop at the first failure
+      --transaction-size N  commit after every N commands or so, on the connection
+                            that works alone; stop at the first failure
   -O, --no-owner            what is made belongs to the user who restores
       --no-tablespaces      --no-table-access-method
       --no-data-for-failed-tables
@@ -140,7 +142,6 @@ In place of a restore, as in pg_restore:
   -f, --file FILE     write an SQL script (pgarc sql); "-" is stdout; with -v more
                       comments. With it:
       --restrict-key KEY   key for \restrict; by default a random one
-      --transaction-size N  BEGIN and COMMIT around every N objects or so
       --use-set-session-authorization
                            make objects as their owners
 
@@ -149,7 +150,7 @@ differs:
   - -j is on by default, and goes with tar files and every other archive
   - standard input is read only if the archive is "-"; without an archive it is
     $PGARC_ARCHIVE, or the only one in the working directory
-  - with -d it does not take --transaction-size or --use-set-session-authorization
+  - with -d it does not take --use-set-session-authorization
   - a schema public that is there already is not an error; what depends on a
     failure is skipped, not tried
   - the exit status is 3, not 1, if entries failed, and 2 for wrong usage

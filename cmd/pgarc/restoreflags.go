@@ -135,7 +135,6 @@ var restoreConflicts = [][2]string{
 // scriptOnly are options that pgarc restore has for scripts only, and what to
 // do instead.
 var scriptOnly = []struct{ name, hint string }{
-	{"transaction-size", "leave it out: each object is a transaction of its own; -1 restores all in one; -f takes it"},
 	{"use-set-session-authorization", "leave it out: owners are set by ALTER ... OWNER TO; -f takes it"},
 	{"restrict-key", "it is for scripts: leave it out, or use -f"},
 }
@@ -158,6 +157,7 @@ func (o *restoreOptions) check() error {
 		return usagef("cannot specify both --single-transaction and multiple jobs")
 	}
 	o.setRewrites()
+	o.TransactionSize = o.script.TransactionSize
 	if err := o.parseSettings(); err != nil {
 		return err
 	}
