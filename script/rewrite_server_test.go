@@ -3,7 +3,6 @@ package script_test
 import (
 	"context"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,25 +16,6 @@ import (
 	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
-
-// eachServer runs a test on the servers of 15 and 18, with PGARC_LONG_TESTS on
-// those of 14, 16 and 17 too. 15 is the machine's own, where that is one.
-func eachServer(t *testing.T, test func(t *testing.T, s *pgscratch.Server)) {
-	for major := 14; major <= 18; major++ {
-		if major != 15 && major != 18 && os.Getenv("PGARC_LONG_TESTS") == "" {
-			continue
-		}
-		t.Run(fmt.Sprint(major), func(t *testing.T) {
-			if major == 15 {
-				if s := scratchtest.Server(t); s.Binaries().Major == 15 {
-					test(t, s)
-					return
-				}
-			}
-			test(t, scratchtest.ServerVersion(t, major))
-		})
-	}
-}
 
 // A session runs SQL in a database of a test. Its methods fail the test.
 type session struct {
@@ -123,7 +103,7 @@ func (c session) is(r script.RelationName, condition string) bool {
 // TestStepsOfArchives makes the schema of an archive twice, once with its own
 // statements and once in steps, and compares the catalogs.
 func TestStepsOfArchives(t *testing.T) {
-	eachServer(t, func(t *testing.T, s *pgscratch.Server) {
+	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		major := s.Binaries().Major
 		names := []string{"9.5/newline", fmt.Sprintf("%d/c-gzip", max(15, major))}
 		if major == 15 {
@@ -245,7 +225,7 @@ const variantTables18 = `
 // TestStepsOfVariants does the same for written definitions, and on a
 // tablespace of their own.
 func TestStepsOfVariants(t *testing.T) {
-	eachServer(t, func(t *testing.T, s *pgscratch.Server) {
+	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		major := s.Binaries().Major
 		whole, steps := connect(t, s, scratchtest.Database(t, s)), connect(t, s, scratchtest.Database(t, s))
 		if major >= 15 { // a tablespace in the server's own folder
@@ -278,7 +258,7 @@ func TestStepsOfVariants(t *testing.T) {
 // TestStepsTablespace: default_tablespace goes for the index of a key as for
 // the key.
 func TestStepsTablespace(t *testing.T) {
-	eachServer(t, func(t *testing.T, s *pgscratch.Server) {
+	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		if s.Binaries().Major < 15 {
 			t.Skip("a tablespace in the server's own folder needs PostgreSQL 15")
 		}
@@ -303,7 +283,7 @@ func TestStepsNotSame(t *testing.T) {
 	const primaryKey = "ALTER TABLE ONLY v.parts_low ADD CONSTRAINT parts_low_key PRIMARY KEY (id);"
 	const foreignKey = "ALTER TABLE ONLY v.child ADD CONSTRAINT fk_to_parts FOREIGN KEY (x) REFERENCES v.parts(id);"
 	const ofParts = "ALTER TABLE v.parts ADD CONSTRAINT fk_of_parts FOREIGN KEY (other) REFERENCES v.parts(id);"
-	eachServer(t, func(t *testing.T, s *pgscratch.Server) {
+	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		c := connect(t, s, scratchtest.Database(t, s))
 		c.exec("SET client_min_messages = error", variantTables)
 		refused := func(sql, why string) {
