@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -60,35 +61,48 @@ var modes = func() map[string]LockMode {
 	return list
 }()
 
-// locks returns what a backend holds or, with granted false, waits for: all
-// modes on all relations that are not the system's or TOAST. Relations are
-// numbered by OID, for they may be dropped or renamed.
-func (b backend) locks(pid uint32, granted bool) map[string][]LockMode {
+// A heldLock is a row of pg_locks.
+type heldLock struct {
+	Lock
+	OID   int64 // of the relation
+	index bool
+}
+
+// locks returns what a backend holds or, with granted false, waits for, on all
+// relations that are not the system's or TOAST.
+func (b backend) locks(pid uint32, granted bool) []heldLock {
 	b.t.Helper()
 	rows, err := b.query(fmt.Sprintf(`
-		SELECT n.nspname, c.relname, l.mode FROM pg_catalog.pg_locks l
+		SELECT n.nspname, c.relname, l.mode, c.oid, c.relkind IN ('i', 'I') FROM pg_catalog.pg_locks l
 		JOIN pg_catalog.pg_class c ON c.oid = l.relation JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 		WHERE l.pid = %d AND l.locktype = 'relation' AND l.granted = %t AND l.database <> 0 AND c.oid >= 16384 AND n.nspname <> 'pg_toast'`, pid, granted))
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	held := make(map[string][]LockMode)
+	var held []heldLock
 	for _, row := range rows {
 		mode := modes[string(row[2])]
 		if mode == 0 {
 			b.t.Fatalf("lock mode %q", row[2])
 		}
-		name := string(row[0]) + "." + string(row[1])
-		held[name] = append(held[name], mode)
+		oid, err := strconv.ParseInt(string(row[3]), 10, 64)
+		if err != nil {
+			b.t.Fatal(err)
+		}
+		held = append(held, heldLock{Lock{Relation{string(row[0]), string(row[1])}, mode}, oid, string(row[4]) == "t"})
 	}
 	return held
 }
 
-// strongest shows the strongest mode on each relation: "s.a SHARE, s.b …".
-func strongest(held map[string][]LockMode) string {
+// strongest shows the strongest mode on each relation of schema s.
+func strongest(held []heldLock) string {
+	modes := make(map[string]LockMode)
+	for _, l := range held {
+		modes[l.Relation.Name] = max(modes[l.Relation.Name], l.Mode)
+	}
 	var list []string
-	for name, modes := range held {
-		list = append(list, strings.TrimPrefix(name, "s.")+" "+slices.Max(modes).String())
+	for name, mode := range modes {
+		list = append(list, name+" "+mode.String())
 	}
 	slices.Sort(list)
 	return strings.Join(list, ", ")
@@ -100,13 +114,14 @@ func TestLockTable(t *testing.T) {
 	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		major := s.Binaries().Major
 		db := scratchtest.Database(t, s)
-		b := newBackend(t, s, db)
-		b.exec(lockTables)
+		newBackend(t, s, db).exec(lockTables)
 		for _, c := range lockTable {
 			if major < c.since || c.until > 0 && major > c.until {
 				continue
 			}
-			got, err := b.locksOf(s, db, c.sql)
+			fresh := newBackend(t, s, db) // what it has cached it would not lock
+			got, err := fresh.locksOf(s, db, c.sql)
+			fresh.Close(context.Background())
 			if err != nil {
 				t.Errorf("%s: %v", c.name, err)
 			} else if got != c.locks {
@@ -140,29 +155,55 @@ func (b backend) locksOf(s *pgscratch.Server, db, sql string) (string, error) {
 }
 
 // waitsFor returns the first lock that a statement waits for while plain is
-// locked in SHARE mode.
-func (b backend) waitsFor(s *pgscratch.Server, db, sql string) map[string][]LockMode {
+// locked in SHARE mode, and the root of the partitions in ACCESS SHARE mode. It
+// is empty if the statement waits for none.
+func (b backend) waitsFor(s *pgscratch.Server, db, sql string) []heldLock {
+	b.t.Helper()
 	other := newBackend(b.t, s, db)
-	b.exec("BEGIN; LOCK TABLE s.plain IN SHARE MODE")
+	b.exec("BEGIN; LOCK TABLE s.plain IN SHARE MODE; LOCK TABLE ONLY s.parts IN ACCESS SHARE MODE")
 	done := make(chan error, 1)
-	defer func() {
-		b.exec("ROLLBACK")
-		<-done
-	}()
 	go func() {
 		_, err := other.Exec(b.t.Context(), sql).ReadAll()
 		done <- err
 	}()
+	ended := func(err error) {
+		if err != nil {
+			b.t.Errorf("%s: %v", sql, err)
+		}
+	}
 	for {
 		if held := b.locks(other.PID(), false); len(held) > 0 {
+			b.exec("ROLLBACK")
+			ended(<-done)
 			return held
 		}
 		select {
 		case err := <-done:
-			done <- err
-			b.t.Errorf("%s waits for no lock (%v)", sql, err)
+			b.exec("ROLLBACK")
+			ended(err)
 			return nil
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
+}
+
+// TestAttachOrder shows a lock that the server gives back at once, so that
+// TestLockTable does not see it: INDEX ATTACH, when it completes an index that
+// is itself attached. From the leaves up it is not taken.
+func TestAttachOrder(t *testing.T) {
+	const leaf, mid = "ALTER INDEX s.mid_k ATTACH PARTITION s.leaf_k", "ALTER INDEX s.parts_k ATTACH PARTITION s.mid_k"
+	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
+		for _, c := range []struct{ first, second, want string }{
+			{mid, leaf, "parts ACCESS EXCLUSIVE"},
+			{leaf, mid, ""},
+		} {
+			db := scratchtest.Database(t, s)
+			b := newBackend(t, s, db)
+			b.exec(lockTables)
+			got := strongest(b.waitsFor(s, db, c.first)) + strongest(b.waitsFor(s, db, c.second))
+			if got != c.want {
+				t.Errorf("%s; %s: waits for %q, want %q", c.first, c.second, got, c.want)
+			}
+		}
+	})
 }

@@ -58,7 +58,7 @@ var lockTable = []struct {
 	{"TRUNCATE, COPY FREEZE", "TRUNCATE ONLY s.plain; COPY s.plain FROM stdin WITH (FREEZE)\n500\t1\n",
 		"plain ACCESS EXCLUSIVE", 0, 0},
 	{"TRUNCATE a partition, COPY FREEZE", "TRUNCATE ONLY s.leaf; COPY s.leaf FROM stdin WITH (FREEZE)\n150\t1\n",
-		"leaf ACCESS EXCLUSIVE, leaf_k ACCESS EXCLUSIVE, mid ACCESS SHARE", 0, 0},
+		"leaf ACCESS EXCLUSIVE, leaf_k ACCESS EXCLUSIVE, mid ACCESS SHARE, parts ACCESS SHARE", 0, 0},
 	{"VACUUM", "VACUUM s.plain",
 		"plain SHARE UPDATE EXCLUSIVE", 0, 0},
 	{"ANALYZE", "ANALYZE s.plain",
