@@ -69,6 +69,25 @@ func ServerVersion(tb testing.TB, major int) *pgscratch.Server {
 	})
 }
 
+// EachServer runs a subtest, named after the version, on the servers of PostgreSQL 15 and 18, and with
+// PGARC_LONG_TESTS set also on those of 14, 16 and 17. One is the machine's own, if it is of such a version.
+func EachServer(t *testing.T, test func(t *testing.T, s *pgscratch.Server)) {
+	for major := 14; major <= 18; major++ {
+		if major != 15 && major != 18 && os.Getenv("PGARC_LONG_TESTS") == "" {
+			continue
+		}
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			t.Helper()
+			bin, err := pgscratch.Find(os.Getenv)
+			if err == nil && bin.Major == major {
+				test(t, Server(t))
+				return
+			}
+			test(t, ServerVersion(t, major))
+		})
+	}
+}
+
 func shared(tb testing.TB, major int, find func(context.Context) (pgscratch.Binaries, error)) *pgscratch.Server {
 	tb.Helper()
 	mu.Lock()
