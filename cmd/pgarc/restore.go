@@ -77,6 +77,9 @@ How:
   -1, --single-transaction  all or nothing, on one connection
   -e, --exit-on-error       stop at the first failure
   -O, --no-owner            what is made belongs to the user who restores
+      --use-set-session-authorization
+                            make objects as their owners, who need the right to;
+                            a user whom the session cannot become ends the restore
       --no-tablespaces      --no-table-access-method
       --no-data-for-failed-tables
                             leave out the data of tables that could not be made
@@ -141,15 +144,13 @@ In place of a restore, as in pg_restore:
                       comments. With it:
       --restrict-key KEY   key for \restrict; by default a random one
       --transaction-size N  BEGIN and COMMIT around every N objects or so
-      --use-set-session-authorization
-                           make objects as their owners
 
 Where pg_restore stood, pgarc restore can stand, with the same options. What
 differs:
   - -j is on by default, and goes with tar files and every other archive
   - standard input is read only if the archive is "-"; without an archive it is
     $PGARC_ARCHIVE, or the only one in the working directory
-  - with -d it does not take --transaction-size or --use-set-session-authorization
+  - with -d it does not take --transaction-size
   - a schema public that is there already is not an error; what depends on a
     failure is skipped, not tried
   - the exit status is 3, not 1, if entries failed, and 2 for wrong usage

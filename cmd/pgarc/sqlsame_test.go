@@ -16,7 +16,7 @@ import (
 
 // partOfDatabase are the fixtures that do not restore by themselves.
 var partOfDatabase = []string{"c-data", "c-data-section", "c-post", "c-statistics-only", "c-via-root", "c-two-tables",
-	"c-column-inserts", "c-odd-schema", "c-pre", "c-exclude-data"}
+	"c-column-inserts", "c-odd-schema", "c-pre", "c-exclude-data", "kinds-upgrade"}
 
 // TestSQLSameAsRestore runs the script of every fixture through psql, and
 // compares the database with that of pgarc restore.
