@@ -42,7 +42,6 @@ func TestSessionAuthorization(t *testing.T) {
 		{"15/c-gzip", restore.Options{Jobs: 4}, "-j4"},
 		{"15/c-gzip", restore.Options{Jobs: 4, Role: "murmur_app"}, "-j4 --role=murmur_app"},
 		{"15/c-gzip", restore.Options{Jobs: 4, NoOwner: true}, "-j4 -O"},
-		{"15/newline", restore.Options{Jobs: 4}, "-j4"},
 		{"10/c-gzip", restore.Options{Jobs: 4}, "-j4"},
 	} {
 		t.Run(test.fixture+" "+test.flags, func(t *testing.T) {

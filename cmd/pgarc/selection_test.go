@@ -206,7 +206,7 @@ func TestRestoreConflicts(t *testing.T) {
 		{"-1 --transaction-size 10 -f -", together("-1/--single-transaction", "--transaction-size")},
 		{"--transaction-size 0 -f -", "--transaction-size must be at least 1"},
 		{"--transaction-size 10 -d x", "--transaction-size is not supported with a connection"},
-		
+
 		{"--restrict-key k", "--restrict-key is not supported with a connection"},
 
 		{"-l", ""}, {"-l -d x", ""}, {"-l -v -f list", ""}, {"-f out.sql", ""}, {"-R -d x", ""}, {"--use-set-session-authorization -d x", ""},
