@@ -341,9 +341,10 @@ func psql(t *testing.T, s *pgscratch.Server, db, sql string) string {
 }
 
 // dump is what pg_dump says of a database, with the rows of each table sorted.
+// A restore with failures leaves its journal.
 func dump(t *testing.T, s *pgscratch.Server, db string) string {
 	t.Helper()
-	cmd := exec.Command(scratchtest.Tool(t, s, "pg_dump"), "-d", s.ConnString(db))
+	cmd := exec.Command(scratchtest.Tool(t, s, "pg_dump"), "-N", restore.JournalSchema, "-d", s.ConnString(db))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -122,6 +122,7 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 var restoreConflicts = [][2]string{
 	{"quiet", "verbose"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
+	{"use-set-session-authorization", "resume"}, {"use-set-session-authorization", "retry-failed"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
 	{"missing", "clean"}, {"missing", "create"}, {"missing", "scratch"}, {"missing", "scratch-run"}, {"missing", "list"}, {"missing", "file"},
 	{"missing", "resume"}, {"missing", "retry-failed"}, {"missing", "restart"},

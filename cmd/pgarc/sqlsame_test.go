@@ -52,7 +52,7 @@ func TestSQLSameAsRestore(t *testing.T) {
 				runPsql(t, s, theirs, first)
 			}
 			said := runPsql(t, s, ours, script)
-			if _, stderr, status := runArgs(t, "restore", f.Path, "-q", "-d", s.ConnString(theirs)); status != exitOK && status != exitPartly {
+			if _, stderr, status := runArgs(t, "restore", f.Path, "-q", "--no-journal", "--no-analyze", "-d", s.ConnString(theirs)); status != exitOK && status != exitPartly {
 				t.Fatalf("restore: exit status %d\n%s", status, stderr)
 			}
 			compareDatabases(t, s, ours, theirs)
