@@ -48,7 +48,7 @@ func TestDisableTriggersAs(t *testing.T) {
 		{Options{SessionAuthorization: true}, []string{as("DEFAULT"), off, as("'joe'")}, []string{as("DEFAULT"), on, as("'joe'")}},
 		{Options{SessionAuthorization: true, NoOwner: true}, []string{off}, []string{on}},
 	} {
-		test.opts.DisableTriggers, test.opts.Selection.DataOnly = true, true
+		test.opts.DisableTriggers, test.opts.Selection.DataOnly, test.opts.Without = true, true, AllRewrites
 		made := parseTOC(t, "1 TABLE t\n2 TABLE DATA t deps=1")
 		made.StdStrings = true
 		made.Entries[1].Owner.String, made.Entries[1].Owner.Valid = "joe", true
