@@ -52,7 +52,11 @@ func TestSQLSameAsRestore(t *testing.T) {
 				runPsql(t, s, theirs, first)
 			}
 			said := runPsql(t, s, ours, script)
-			if _, stderr, status := runArgs(t, "restore", f.Path, "-q", "--no-journal", "--no-analyze", "-d", s.ConnString(theirs)); status != exitOK && status != exitPartly {
+			args := []string{"restore", f.Path, "-q", "--no-journal", "--no-analyze", "-d", s.ConnString(theirs)}
+			if strings.HasSuffix(f.Name, "/c-exclude-data") { // foreign keys that do not hold, of which the split leaves a NOT VALID one
+				args = append(args, "--no-split-foreign-keys")
+			}
+			if _, stderr, status := runArgs(t, args...); status != exitOK && status != exitPartly {
 				t.Fatalf("restore: exit status %d\n%s", status, stderr)
 			}
 			compareDatabases(t, s, ours, theirs)
