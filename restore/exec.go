@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -49,6 +50,7 @@ type task struct {
 	batched  bool           // it runs in a transaction with others
 	doubt    bool           // its connection was lost: the journal says what of it is done
 	took     time.Duration  // if it was sent ahead with others; else 0
+	fatal    error          // a failure after which nothing more may be done
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -104,6 +106,9 @@ func (t *task) fail(sql string, role Role, err error) bool {
 
 // run does a step; t.err says how it went.
 func (x *executor) run(ctx context.Context, s *session, t *task) {
+	if !x.becomeOwner(ctx, s, t) {
+		return
+	}
 	switch e := t.step.Entry; {
 	case t.step.Action == ActionDrop:
 		x.settings(ctx, s, t, s.state.BeforeDrop(x.toc, e, x.script))
@@ -122,6 +127,24 @@ func (x *executor) run(ctx context.Context, s *session, t *task) {
 		}
 		s.state.After(e)
 	}
+}
+
+// becomeOwner makes the entry's owner the user of the session, if objects are
+// made by their owners. What followed a failure would run as the wrong user.
+func (x *executor) becomeOwner(ctx context.Context, s *session, t *task) bool {
+	e := t.step.Entry
+	for _, sql := range s.state.BecomeOwner(x.toc, e, x.script) {
+		err := s.exec(ctx, sql)
+		switch {
+		case err == nil:
+		case s.lost():
+			return t.fail(sql, RoleCreate, err)
+		default:
+			t.fatal = fmt.Errorf("%s: could not set session user to %q: %w", t.step, e.Owner.String, err)
+			return false
+		}
+	}
+	return true
 }
 
 // create sends the definition of an entry and reports whether the object is

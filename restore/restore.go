@@ -3,6 +3,7 @@ package restore
 import (
 	"time"
 
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -33,6 +34,13 @@ type Options struct {
 
 	DisableTriggers bool   // --disable-triggers: of the tables whose data are loaded, in data-only restores
 	Superuser       string // -S: the role that may disable triggers; empty: the connected one
+
+	// SessionAuthorization makes every object as its owner, by SET SESSION
+	// AUTHORIZATION, instead of giving it to the owner afterwards
+	// (--use-set-session-authorization). A user whom the session cannot
+	// become ends the restore. Role then counts only until the first switch.
+	// There is no journal, which only the user who connected could write.
+	SessionAuthorization bool
 
 	EnableRowSecurity bool // --enable-row-security
 
@@ -73,6 +81,14 @@ type Options struct {
 	OnEvent func(Event)
 }
 
+// script returns those options that change the statements of entries.
+func (o Options) script() script.Options {
+	return script.Options{NoOwner: o.NoOwner, NoTablespaces: o.NoTablespaces, NoTableAM: o.NoTableAM, SessionAuthorization: o.SessionAuthorization}
+}
+
+// asOwners reports whether the sessions change users.
+func (o *Options) asOwners() bool { return o.SessionAuthorization && !o.NoOwner }
+
 // A Rewrite is a way to come to the state that the archive's own statements
 // lead to, in less time. Values can be joined by |.
 type Rewrite uint16
@@ -99,10 +115,10 @@ func (o Options) normal() Options {
 	return o
 }
 
-// has reports whether a rewrite is made. What has to stop at the first failure
-// sends nothing ahead.
+// has reports whether a rewrite is made. What has to stop at the first failure,
+// if only that to become another user, sends nothing ahead.
 func (o *Options) has(r Rewrite) bool {
-	return o.Without&r == 0 && !o.SingleTransaction && !(r == RewriteAhead && o.ExitOnError)
+	return o.Without&r == 0 && !o.SingleTransaction && !(r == RewriteAhead && (o.ExitOnError || o.asOwners()))
 }
 
 // EventType says what an [Event] reports.

@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgarc/pgarc/archive"
-	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -48,7 +47,7 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 		exec: executor{
 			toc:          a.TOC,
 			source:       a,
-			script:       script.Options{NoOwner: opts.NoOwner, NoTablespaces: opts.NoTablespaces, NoTableAM: opts.NoTableAM},
+			script:       opts.script(),
 			transaction:  opts.SingleTransaction,
 			binaryCopies: opts.has(RewriteBinary),
 			createBlobs:  !ownBlobs,

@@ -248,7 +248,12 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 		s.session = nil
 	}
 	for _, t := range tasks {
-		if !s.alive && w.requeue(ctx, t) {
+		switch {
+		case t.fatal != nil && ctx.Err() == nil:
+			return t.fatal
+		case t.fatal != nil: // interrupted: it is one of those left
+			continue
+		case !s.alive && w.requeue(ctx, t):
 			continue
 		}
 		w.record(ctx, s, t)

@@ -296,9 +296,7 @@ func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Re
 		fmt.Fprintf(w, ", %s failed", howMany(n, "drop"))
 	}
 	fmt.Fprintf(w, "\n  %s rows, %s of data\n", thousands(result.Rows), byteSize(result.Bytes))
-	if n := count(result.Failed, func(e *restore.StepError) bool { return e.Exists }); n > 0 {
-		fmt.Fprintf(w, "pgarc: hint: %d failed because the object exists already: restore into an empty database, or with --clean --if-exists\n", n)
-	}
+	writeFailureHints(w, result.Failed)
 	if len(result.Phases) > 0 {
 		t := table{columns: []column{{title: "  PHASE"}, {title: "STEPS", right: true}, {title: "TIME", right: true}}}
 		for _, p := range result.Phases {
@@ -311,6 +309,22 @@ func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Re
 		w.WriteByte('\n')
 		slowestTable(result.Slowest).write(w, width)
 	}
+}
+
+// writeFailureHints says what to do about failures that come in numbers.
+func writeFailureHints(w *bufio.Writer, failed []*restore.StepError) {
+	if n := count(failed, func(e *restore.StepError) bool { return e.Exists }); n > 0 {
+		fmt.Fprintf(w, "pgarc: hint: %d failed because the object exists already: restore into an empty database, or with --clean --if-exists\n", n)
+	}
+	if n := count(failed, lacksLabelProvider); n > 0 {
+		fmt.Fprintf(w, "pgarc: hint: %d failed because the server has no provider of these security labels: load it there (shared_preload_libraries), or leave them out with --no-security-labels\n", n)
+	}
+}
+
+// lacksLabelProvider reports whether no module of the server takes a security
+// label (ExecSecLabelStmt in src/backend/commands/seclabel.c).
+func lacksLabelProvider(e *restore.StepError) bool {
+	return e.Step.Entry.Kind == toc.SecurityLabel && e.SQLState() == "22023" // invalid_parameter_value
 }
 
 func slowestTable(slowest []restore.StepTime) *table {

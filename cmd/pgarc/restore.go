@@ -79,6 +79,9 @@ How:
       --transaction-size N  commit after every N commands or so, on the connection
                             that works alone; stop at the first failure
   -O, --no-owner            what is made belongs to the user who restores
+      --use-set-session-authorization
+                            make objects as their owners, who need the right to;
+                            a user whom the session cannot become ends the restore
       --no-tablespaces      --no-table-access-method
       --no-data-for-failed-tables
                             leave out the data of tables that could not be made
@@ -142,15 +145,12 @@ In place of a restore, as in pg_restore:
   -f, --file FILE     write an SQL script (pgarc sql); "-" is stdout; with -v more
                       comments. With it:
       --restrict-key KEY   key for \restrict; by default a random one
-      --use-set-session-authorization
-                           make objects as their owners
 
 Where pg_restore stood, pgarc restore can stand, with the same options. What
 differs:
   - -j is on by default, and goes with tar files and every other archive
   - standard input is read only if the archive is "-"; without an archive it is
     $PGARC_ARCHIVE, or the only one in the working directory
-  - with -d it does not take --use-set-session-authorization
   - a schema public that is there already is not an error; what depends on a
     failure is skipped, not tried
   - the exit status is 3, not 1, if entries failed, and 2 for wrong usage

@@ -41,6 +41,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "all or nothing")
 	fs.BoolVarP(&o.ExitOnError, "exit-on-error", "e", false, "stop at the first failure")
 	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
+	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
 	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
 	fs.StringVar(&o.Role, "role", "", "SET ROLE after connecting")
@@ -121,6 +122,7 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 var restoreConflicts = [][2]string{
 	{"quiet", "verbose"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
+	{"use-set-session-authorization", "resume"}, {"use-set-session-authorization", "retry-failed"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
 	{"missing", "clean"}, {"missing", "create"}, {"missing", "scratch"}, {"missing", "scratch-run"}, {"missing", "list"}, {"missing", "file"},
 	{"missing", "resume"}, {"missing", "retry-failed"}, {"missing", "restart"},
@@ -135,7 +137,6 @@ var restoreConflicts = [][2]string{
 // scriptOnly are options that pgarc restore has for scripts only, and what to
 // do instead.
 var scriptOnly = []struct{ name, hint string }{
-	{"use-set-session-authorization", "leave it out: owners are set by ALTER ... OWNER TO; -f takes it"},
 	{"restrict-key", "it is for scripts: leave it out, or use -f"},
 }
 
@@ -185,6 +186,7 @@ func (o *restoreOptions) scriptOptions() scriptOptions {
 	s.Clean, s.IfExists, s.Create = o.Clean, o.IfExists, o.selection.Create
 	s.SingleTransaction = o.SingleTransaction
 	s.NoOwner, s.NoTablespaces, s.NoTableAM = o.NoOwner, o.NoTablespaces, o.NoTableAM
+	s.SessionAuthorization = o.SessionAuthorization
 	s.Role, s.EnableRowSecurity = o.Role, o.EnableRowSecurity
 	s.DisableTriggers, s.Superuser = o.DisableTriggers, o.Superuser
 	return s

@@ -114,6 +114,7 @@ func (o *sqlOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
 	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "one transaction")
 	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
+	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
 	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
 	fs.StringVar(&o.Role, "role", "", "SET ROLE at the start")
