@@ -44,6 +44,14 @@ type Options struct {
 
 	EnableRowSecurity bool // --enable-row-security
 
+	// Mapping gives schemas, roles and tablespaces other names. Selection
+	// goes by the archive's names.
+	Mapping script.Mapping
+
+	// SkipMissing leaves out what needs roles, extensions or tablespaces that
+	// the server does not have.
+	SkipMissing Lacking
+
 	// NoDataForFailedTables leaves out the data of tables that could not be
 	// created, also of those that exist already.
 	NoDataForFailedTables bool
@@ -181,6 +189,8 @@ type Result struct {
 	Earlier  int // steps that an earlier run had done
 
 	Journal bool // the database holds a journal, by which the restore can be gone on with
+
+	LeftOut []script.LeftOut // because of Options.SkipMissing; not among the steps, or in part
 
 	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction
 	Interrupted bool // the context was cancelled

@@ -76,7 +76,10 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	w.opts.ServerVersion = serverVersion(first.conn)
-	w.plan, err = NewPlan(w.opts.Selection.Apply(w.exec.toc), w.opts)
+	sel, err := w.choose(ctx, first)
+	if err == nil {
+		w.plan, err = NewPlan(sel, w.opts)
+	}
 	if err != nil {
 		first.close()
 		return nil, err

@@ -152,6 +152,7 @@ func (r *textReporter) finish(result *restore.Result, err error) error {
 	w := bufio.NewWriter(r.w)
 	writeFailed(w, result.Failed)
 	writeSkipped(w, result.Skipped)
+	writeLeftOut(w, result.LeftOut)
 	if !r.quiet {
 		writeSummary(w, r.width(), outcome(result, err), result, r.entries)
 	}

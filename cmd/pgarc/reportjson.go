@@ -63,6 +63,17 @@ type skippedJSON struct {
 	Cause *stepRef `json:"cause"`
 }
 
+type leftOutJSON struct {
+	Type   string     `json:"type"` // "left_out": because of --skip-missing
+	DumpID toc.DumpID `json:"dump_id"`
+	Kind   toc.Kind   `json:"kind"`
+	Schema string     `json:"schema,omitempty"`
+	Name   string     `json:"name"`
+	What   string     `json:"what"`    // "role", "extension" or "tablespace"
+	Lacks  string     `json:"missing"` // its name
+	Whole  bool       `json:"whole"`   // false: only what names it
+}
+
 type noticeJSON struct {
 	Type string `json:"type"` // "notice"
 	*stepRef
@@ -102,6 +113,7 @@ type restoreSummaryJSON struct {
 	Failed      int64          `json:"failed"`
 	Skipped     int64          `json:"skipped"`
 	DropsFailed int            `json:"drops_failed"`
+	LeftOut     int            `json:"left_out"` // entries, wholly or in part, by --skip-missing
 	Steps       int            `json:"steps"`
 	NotBegun    int            `json:"steps_not_begun"`
 	Rows        int64          `json:"rows"`
@@ -218,6 +230,13 @@ func (r *jsonReporter) finish(result *restore.Result, err error) error {
 		Stopped: result.Stopped, Interrupted: result.Interrupted, Phases: []phaseJSON{}, Slowest: []stepTimeJSON{}}
 	j.Restored, j.Failed, j.Skipped = r.entries.counts()
 	j.DropsFailed = count(result.Failed, isDrop)
+	touched := make(map[toc.DumpID]bool)
+	for _, l := range result.LeftOut {
+		n := r.toc.NameOf(l.Entry)
+		r.write(leftOutJSON{"left_out", l.Entry.ID, l.Entry.Kind, n.Schema, n.Name, l.What, l.Name, l.Whole})
+		touched[l.Entry.ID] = true
+	}
+	j.LeftOut = len(touched)
 	for _, p := range result.Phases {
 		j.Phases = append(j.Phases, phaseJSON{p.Phase.String(), p.Steps, p.Duration.Seconds()})
 	}

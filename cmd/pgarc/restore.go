@@ -68,6 +68,7 @@ What to restore (as pg_restore):
   -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
 
 ` + beyondHelp + `
+` + mappingHelp + `
 How:
   -j, --jobs N              connections at work at once; by default one for each
                             processor of this machine, at least 2, at most 8
@@ -85,6 +86,10 @@ How:
       --no-tablespaces      --no-table-access-method
       --no-data-for-failed-tables
                             leave out the data of tables that could not be made
+      --skip-missing LIST   do without what the server does not have: of roles, the
+                            owners, grants and policies; extensions, with their
+                            comments; tablespaces. LIST is roles,extensions or the
+                            like. What was left out is said at the end
       --disable-triggers    with --data-only: no triggers while loading
   -S, --superuser NAME      ... as this role
       --enable-row-security
@@ -208,6 +213,9 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	defer a.Close()
 	var selected *toc.Selected
 	o.Selection, selected, err = o.selection.choose(env, a.TOC)
+	if err == nil {
+		o.selected, err = applyMapping(env, o.Mapping, selected)
+	}
 	if err != nil {
 		return err
 	}
@@ -216,9 +224,9 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	}
 	switch script := o.scriptOptions(); {
 	case o.list:
-		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, selected, o.verbose) })
+		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, o.selected, o.verbose) })
 	case o.isScript():
-		return scriptError(ctx, name, script.write(ctx, env, a, selected))
+		return scriptError(ctx, name, script.write(ctx, env, a, o.selected))
 	case o.dryRun && !o.missing:
 		return o.writePlan(env, selected)
 	}
@@ -262,7 +270,7 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	text.goOn = opts.Command
 	var rep reporter = text
 	if o.json {
-		rep = newJSONReporter(env.stdout, a.TOC)
+		rep = newJSONReporter(env.stdout, o.selected.TOC)
 	}
 	opts.OnEvent = rep.event
 	silence := context.AfterFunc(ctx, func() {

@@ -7,26 +7,31 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/toc"
 )
 
 // restoreOptions are the options of pgarc restore.
 type restoreOptions struct {
 	conn      connFlags
 	selection selectionFlags
+	mapping   mappingFlags
 	restore.Options
-	script     scriptOptions // -f and what goes with it
-	list       bool          // -l
-	dryRun     bool
-	scratch    bool
-	scratchRun string
-	verbose    bool
-	quiet      bool
-	json       bool
-	spool      string // directory to write standard input to first
-	compat     bool
-	settings   []string                // name=value
-	without    [len(rewriteFlags)]bool // as rewriteFlags
-	missing    bool                    // only what the database lacks
+	script      scriptOptions // -f and what goes with it
+	list        bool          // -l
+	dryRun      bool
+	scratch     bool
+	scratchRun  string
+	verbose     bool
+	quiet       bool
+	json        bool
+	spool       string // directory to write standard input to first
+	compat      bool
+	settings    []string                // name=value
+	without     [len(rewriteFlags)]bool // as rewriteFlags
+	missing     bool                    // only what the database lacks
+	skipMissing []string
+
+	selected *toc.Selected // under other names, if there are any
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -35,6 +40,8 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	o.flags = fs
 	o.conn.addFlags(fs)
 	o.selection.addFlags(fs)
+	o.mapping.addFlags(fs)
+	fs.StringSliceVar(&o.skipMissing, "skip-missing", nil, "do without roles, extensions, tablespaces that the server lacks")
 	fs.IntVarP(&o.Jobs, "jobs", "j", defaultJobs(runtime.NumCPU()), "connections at work at once")
 	fs.BoolVarP(&o.Clean, "clean", "c", false, "drop what is to be restored first")
 	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
@@ -131,6 +138,8 @@ var restoreConflicts = [][2]string{
 	{"dbname", "file"},
 	{"dbname", "restrict-key"},
 	{"file", "dry-run"}, {"file", "scratch"}, {"file", "scratch-run"}, {"file", "json"},
+	{"file", "skip-missing"}, {"list", "skip-missing"},
+	{"missing", "rename-schema"}, {"missing", "map-owner"}, {"missing", "map-tablespace"}, // the look-up goes by the archive's names
 	{"list", "dry-run"}, {"list", "scratch"}, {"list", "scratch-run"}, {"list", "json"},
 }
 
@@ -163,6 +172,13 @@ func (o *restoreOptions) check() error {
 		return err
 	}
 	if err := o.selection.check(); err != nil {
+		return err
+	}
+	var err error
+	if o.Mapping, err = o.mapping.mapping(); err != nil {
+		return err
+	}
+	if o.SkipMissing, err = readLacking(o.skipMissing); err != nil {
 		return err
 	}
 	if o.list || o.isScript() {
