@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -39,7 +40,7 @@ type Archive struct {
 
 // Prepare returns the archive of a source, which it makes unless an earlier run has left it in dir. Its name has a
 // hash of the SQL, so that it is made again when that changes.
-func Prepare(ctx context.Context, root, dir string, src Source, size int, say func(string, ...any)) (Archive, error) {
+func Prepare(ctx context.Context, root, dir string, src Source, size int, say func(string, ...any)) (a Archive, err error) {
 	script, err := src.sql(root, size)
 	if err != nil {
 		return Archive{}, err
@@ -57,7 +58,7 @@ func Prepare(ctx context.Context, root, dir string, src Source, size int, say fu
 	if err != nil {
 		return Archive{}, err
 	}
-	defer c.Stop()
+	defer func() { err = errors.Join(err, c.Stop()) }()
 	begin := time.Now()
 	say("making %s.dump", path)
 	if src.Script == nil {

@@ -211,11 +211,11 @@ func ByPhase(all []Statement) map[Phase]Work {
 	return works
 }
 
-// OfConstraint returns the statements that make or validate the foreign key name.
+// OfConstraint returns the statements that make or validate the foreign key name; none if that is "".
 func OfConstraint(all []Statement, name string) []Statement {
 	var found []Statement
 	for _, s := range all {
-		if PhaseOf(s.SQL) == ForeignKey && strings.Contains(s.SQL, name) {
+		if name != "" && PhaseOf(s.SQL) == ForeignKey && strings.Contains(s.SQL, name) {
 			found = append(found, s)
 		}
 	}
