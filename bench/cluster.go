@@ -37,7 +37,6 @@ var serverSettings = map[string]string{
 // Cluster is a PostgreSQL server of the bench's own.
 type Cluster struct {
 	*pgscratch.Server
-	settings map[string]string // as given, without those that only make the log
 }
 
 // StartCluster makes a new cluster below dir; nil settings are for making data, not for measuring.
@@ -54,7 +53,10 @@ func StartCluster(ctx context.Context, dir string, settings map[string]string) (
 	if err != nil {
 		return nil, err
 	}
-	return &Cluster{s, settings}, nil
+	if filepath.Dir(s.Dir()) != filepath.Clean(dir) {
+		return nil, errors.Join(fmt.Errorf("the server's user cannot enter %s; the cluster would be in %s", dir, s.Dir()), s.Stop())
+	}
+	return &Cluster{s}, nil
 }
 
 // Tool is the path of a program that comes with the server.

@@ -122,6 +122,9 @@ func (o *options) main(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if o.dir, err = filepath.Abs(o.dir); err != nil {
+		return err
+	}
 	if err := os.MkdirAll(o.dir, 0o755); err != nil {
 		return err
 	}
