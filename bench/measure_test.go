@@ -62,6 +62,9 @@ func TestScenarios(t *testing.T) {
 					continue
 				}
 				good[run.Variant]++
+				if run.Differs != "" {
+					t.Errorf("%s restored something else than pg_restore: %s", run.Variant, run.Differs)
+				}
 				for phase, least := range tt.phases {
 					if got := run.Phases[phase].Statements; got < least {
 						t.Errorf("%s: %d statements of phase %s, want %d or more", run.Variant, got, phase, least)

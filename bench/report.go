@@ -126,7 +126,7 @@ func (r *Result) Markdown(w io.Writer) error {
 	for _, name := range slices.Sorted(maps.Keys(r.Left)) {
 		fmt.Fprintf(&b, "- %s was left out: %s\n", name, r.Left[name])
 	}
-	for _, text := range r.failures() {
+	for _, text := range r.remarks() {
 		fmt.Fprintf(&b, "- %s\n", text)
 	}
 	fmt.Fprintf(&b, "\nMedians; after the stroke the ratio to %s of the same round, median (least to most).\n\n", Base)
@@ -180,13 +180,15 @@ func cellOf(values, base map[int]float64, ratio bool) string {
 	return cell
 }
 
-// failures says which runs failed and why, each sort once.
-func (r *Result) failures() []string {
+// remarks says which runs failed, and which restored something else, each sort once.
+func (r *Result) remarks() []string {
 	count := map[string]int{}
 	for _, run := range r.Runs {
-		if run.Failed != "" {
-			last := lastLines(run.Failed, 1)
-			count[run.Variant+" failed, and was run again: "+last]++
+		switch {
+		case run.Failed != "":
+			count[run.Variant+" failed, and was run again: "+lastLines(run.Failed, 1)]++
+		case run.Differs != "":
+			count["**"+run.Variant+" restored something else** than the first run: "+run.Differs]++
 		}
 	}
 	var all []string

@@ -37,6 +37,8 @@ func TestMarkdown(t *testing.T) {
 		return Run{Round: round, Variant: variant, Values: map[string]float64{Wall: wall, OthersCPU: 1, TempMB: 0},
 			Phases: map[Phase]Work{ForeignKey: fk, MatView: {Statements: 1, Busy: 0.001}}}
 	}
+	differs := run(2, "pgarc", 84, Work{Statements: 18, Span: 4, Busy: 4})
+	differs.Differs = difference("rows|5\nindexes|2", "rows|5\nindexes|1")
 	failed := run(2, "pgarc", 1, Work{})
 	failed.Failed = "exit status 1: something\nERROR:  deadlock detected"
 	r := Result{
@@ -45,7 +47,7 @@ func TestMarkdown(t *testing.T) {
 		Commands: map[string]string{Base: "pg_restore -j 4", "pgarc": "pgarc restore -j 4"}, Left: map[string]string{"pgarc --compat": "unknown option"},
 		Runs: []Run{
 			run(1, Base, 10, Work{Statements: 9, Span: 4, Busy: 4}), run(1, "pgarc", 5, Work{Statements: 18, Span: 1, Busy: 1}),
-			failed, run(2, Base, 120, Work{Statements: 9, Span: 8, Busy: 8}), run(2, "pgarc", 84, Work{Statements: 18, Span: 4, Busy: 4}),
+			failed, run(2, Base, 120, Work{Statements: 9, Span: 8, Busy: 8}), differs,
 		},
 	}
 	var b strings.Builder
@@ -55,7 +57,7 @@ func TestMarkdown(t *testing.T) {
 	for _, want := range []string{
 		"### fast\n\nThe whole restore. Archive 3 MB, database 15 MB, 2 rounds, -j4.\n",
 		"Server: fsync=off, else the defaults.",
-		"- pgarc: `pgarc restore -j 4`\n- pgarc --compat was left out: unknown option\n- 1 × pgarc failed, and was run again: ERROR:  deadlock detected\n",
+		"- pgarc: `pgarc restore -j 4`\n- pgarc --compat was left out: unknown option\n- 1 × **pgarc restored something else** than the first run: has indexes|1; lacks indexes|2\n- 1 × pgarc failed, and was run again: ERROR:  deadlock detected\n",
 		"| | pg_restore | pgarc |\n|---|---|---|\n| wall, s | 65 (10 to 120) | 44.5 / **0.60** (0.50 to 0.70) |\n",
 		"| CPU of all else on the machine, s | 1 | 1 |\n",
 		"| foreign keys: first to last, s | 6 (4 to 8) | 2.50 / **0.38** (0.25 to 0.50) |\n",
