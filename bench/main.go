@@ -75,7 +75,7 @@ func parseFlags() *options {
 	flag.StringVar(&o.scenarios, "scenario", "fast", "these scenarios, or all; `NAME,...`")
 	flag.StringVar(&o.variants, "variant", "", "only these variants; `NAME,...`: pg_restore, pg_restore tuned, pgarc --compat, pgarc")
 	flag.Var(&o.also, "also", "one more variant, pgarc with other options; `NAME=OPTIONS`; several times")
-	flag.IntVar(&o.scale, "scale", 50, "scale of the murmur database; its size grows with the square: 10 is 68 MB, 50 is 1.6 GB")
+	flag.IntVar(&o.scale, "scale", 55, "scale of the murmur database; its size grows with the square: 10 is 68 MB, 55 is 1.6 GB")
 	flag.IntVar(&o.tables, "tables", 5000, "tables in scenario toc")
 	flag.IntVar(&o.tableMB, "mb", 1000, "size of the table in scenario one-table, as COPY text")
 	flag.IntVar(&o.rounds, "rounds", 3, "how often each variant restores; 0 only makes the dump")

@@ -32,21 +32,28 @@ func (u Usage) minus(v Usage) Usage {
 }
 
 // ClusterUsage sums up the postmaster, its children, and its children that have ended: when a parent waits for a
-// child, the kernel adds what the child used to the parent's account (kernel/exit.c, wait_task_zombie). A child
-// that ends while we look is missed; before and after a run that can only be one of autovacuum's.
+// child, the kernel adds what the child used to the parent's account (kernel/exit.c, wait_task_zombie). It looks
+// again if the parent has waited for one meanwhile: a backend outlives its entry in pg_stat_activity, by long on a
+// busy machine, and would be in neither sum.
 func ClusterUsage(postmaster int) (Usage, error) {
-	total, err := processUsage(postmaster, true)
-	if err != nil {
-		return Usage{}, err
-	}
-	for _, pid := range childrenOf(postmaster) {
-		u, err := processUsage(pid, false)
-		if err != nil && !gone(err) {
+	for {
+		total, ended, err := processUsage(postmaster)
+		if err != nil {
 			return Usage{}, err
 		}
-		total = total.plus(u)
+		total = total.plus(ended)
+		for _, pid := range childrenOf(postmaster) {
+			u, _, err := processUsage(pid)
+			if err != nil && !gone(err) {
+				return Usage{}, err
+			}
+			total = total.plus(u)
+		}
+		_, endedNow, err := processUsage(postmaster)
+		if err != nil || endedNow.CPU == ended.CPU {
+			return total, err
+		}
 	}
-	return total, nil
 }
 
 // childrenOf lists the processes that parent has started and that have not ended.
@@ -92,31 +99,31 @@ func statFields(path string) ([]string, error) {
 	return fields, nil
 }
 
-func processUsage(pid int, withEnded bool) (u Usage, err error) {
+// processUsage tells what a process has used. ended is what children used that it has waited for: only their CPU,
+// since their bytes are in the process's own.
+func processUsage(pid int) (own, ended Usage, err error) {
 	f, err := statFields(fmt.Sprintf("/proc/%d/stat", pid))
 	if err != nil {
-		return Usage{}, err
+		return Usage{}, Usage{}, err
 	}
-	u.CPU = time.Duration(atoi(f[utimeField])+atoi(f[stimeField])) * tick
-	if withEnded {
-		u.CPU += time.Duration(atoi(f[cutimeField])+atoi(f[cstimeField])) * tick
-	}
+	own.CPU = time.Duration(atoi(f[utimeField])+atoi(f[stimeField])) * tick
+	ended.CPU = time.Duration(atoi(f[cutimeField])+atoi(f[cstimeField])) * tick
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
 	if err != nil {
-		return Usage{}, err
+		return Usage{}, Usage{}, err
 	}
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		switch name {
 		case "read_bytes":
-			u.Read = int64(atoi(value))
+			own.Read = int64(atoi(value))
 		case "write_bytes":
-			u.Written = int64(atoi(value))
+			own.Written = int64(atoi(value))
 		case "cancelled_write_bytes":
-			u.WriteCancelled = int64(atoi(value))
+			own.WriteCancelled = int64(atoi(value))
 		}
 	}
-	return u, nil
+	return own, ended, nil
 }
 
 // MachineCPU is how long all processors together have been busy, for whomever; "steal" is what the machine below

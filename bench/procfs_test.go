@@ -66,6 +66,32 @@ func TestUsageOfLivingChildren(t *testing.T) {
 	}
 }
 
+// Children that end while we look are missed by no sum, nor counted twice.
+func TestUsageNeverFalls(t *testing.T) {
+	cmd := exec.Command("bash", "-c", `while :; do for n in 1 2 3 4; do (for ((i = 0; i < 5000; i++)); do :; done) & done; wait; done`)
+	if err := cmd.Start(); err != nil {
+		t.Skip(err)
+	}
+	defer func() {
+		cmd.Process.Kill()
+		cmd.Wait()
+	}()
+	var last Usage
+	for begin := time.Now(); time.Since(begin) < 5*time.Second; {
+		u, err := ClusterUsage(cmd.Process.Pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if u.CPU < last.CPU {
+			t.Fatalf("%v of CPU after %v", u.CPU, last.CPU)
+		}
+		last = u
+	}
+	if last.CPU == 0 {
+		t.Error("no CPU counted at all")
+	}
+}
+
 func TestMachineCPU(t *testing.T) {
 	busy, _, err := MachineCPU()
 	if err != nil || busy <= 0 {

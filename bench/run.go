@@ -159,6 +159,10 @@ func (b *bench) runOnce(ctx context.Context, v Variant) (Run, error) {
 	}
 	run.Phases = ByPhase(statements)
 	run.SelfFK = Measure(OfConstraint(statements, b.SelfFK))
+	// The two are counted by different means: a check of both.
+	if own := Measure(statements).CPU; run.Values[ServerCPU] < own*0.95-0.2 {
+		return run, fmt.Errorf("the server's processes used %.2f s of CPU, but its log has %.2f s in statements", run.Values[ServerCPU], own)
+	}
 	if run.Failed == "" {
 		run.Differs, err = b.compare(ctx)
 	}
