@@ -30,11 +30,11 @@ demo: build ## See pgarc list an archive, print a foreign key, and restore into 
 
 test: ## Run all tests, with real servers
 	@scripts/setup.sh tests
-	PGARC_TEST_REQUIRE=1 go test ./...
+	PGARC_TEST_REQUIRE=1 go test -timeout 45m ./...
 
 race: ## Run all tests under the race detector
 	@scripts/setup.sh tests
-	PGARC_TEST_REQUIRE=1 go test -race $(TESTFLAGS) ./...
+	PGARC_TEST_REQUIRE=1 go test -race -timeout 45m $(TESTFLAGS) ./...
 
 lint: ## Check formatting, go vet and golangci-lint, which also keeps the import arrow
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "gofmt these:"; echo "$$bad"; exit 1; }

@@ -7,14 +7,15 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-// addAnalyze adds an ANALYZE of the tables that the restore loads, unless the
-// archive brings their statistics. Sampling every table must not stand before
-// indexes and keys on a slow volume, so it comes last. Only what a
-// materialized view reads is analyzed earlier, before the refresh, whose plan
-// may depend on it. Partitions are analyzed through their root, which
-// autovacuum never looks at.
+// addAnalyze adds ANALYZE steps for the tables that the restore loads, unless
+// the archive brings their statistics: a small sample of what a materialized
+// view reads before its refresh, whose plan may depend on it, and everything
+// at the end if the user wants that. On a slow volume sampling every table
+// takes longer than all else that is saved there, and autovacuum does it anyway
+// soon. Partitions are analyzed through their root, which autovacuum never
+// looks at.
 func (p *planner) addAnalyze(phase Phase) {
-	if !p.opts.has(RewriteAnalyze) {
+	if phase == PhaseAnalyze && !p.opts.Analyze || phase == PhasePostACL && !p.opts.has(RewriteAnalyze) {
 		return
 	}
 	early := p.readByRefreshes()
@@ -35,7 +36,7 @@ func (p *planner) addAnalyze(phase Phase) {
 		loads[root] = append(loads[root], s.ID)
 	}
 	for _, table := range order {
-		if early[table.ID] == (phase == PhasePostACL) {
+		if phase == PhaseAnalyze || early[table.ID] {
 			p.addAnalyzeOf(table, phase, loads[table])
 		}
 	}
@@ -44,6 +45,10 @@ func (p *planner) addAnalyze(phase Phase) {
 func (p *planner) addAnalyzeOf(table *toc.Entry, phase Phase, loads []StepID) {
 	s := &Step{Entry: table, Action: ActionAnalyze, Phase: phase, Cost: smallCost, Deps: loads,
 		Statements: []Statement{{SQL: "ANALYZE " + script.Qualified(table.Namespace, table.Tag) + ";\n", Role: RoleTidy}}}
+	if phase != PhaseAnalyze {
+		const sample = "SET default_statistics_target = 10;\n" // 3,000 pages at most
+		s.Statements = append([]Statement{{SQL: sample, Role: RoleTidy}}, append(s.Statements, Statement{SQL: "RESET default_statistics_target;\n", Role: RoleTidy})...)
+	}
 	for _, t := range p.tables.withDescendants(table) {
 		s.Locks = append(s.Locks, Lock{relationOf(t), ShareUpdateExclusive})
 	}

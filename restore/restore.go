@@ -72,6 +72,9 @@ type Options struct {
 	// 0 means [DefaultRetryFor], less than 0 not at all.
 	RetryFor time.Duration
 
+	// Analyze ends the restore with an ANALYZE of all that was loaded.
+	Analyze bool
+
 	// Settings are made in every session, after those that pgarc chooses.
 	Settings []Setting
 
@@ -108,7 +111,7 @@ const (
 	RewriteFreeze                          // COPY FREEZE into tables made by the restore
 	RewriteBinary                          // COPY in binary where the types of all columns allow it and it saves the server work
 	RewriteVacuum                          // after that VACUUM, which tells the planner that pages are all-visible
-	RewriteAnalyze                         // ANALYZE what was loaded, at the end or before a refresh that reads it
+	RewriteAnalyze                         // ANALYZE a small sample of what a materialized view reads, before its refresh
 	RewriteAhead                           // send quick statements without waiting for each answer
 	RewriteSettings                        // choose session settings by what the server reports
 

@@ -63,6 +63,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
 	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
+	fs.BoolVar(&o.Analyze, "analyze", false, "ANALYZE all that was loaded, at the end")
 	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
 	for i, f := range rewriteFlags {
 		fs.BoolVar(&o.without[i], f.name, false, f.usage)
@@ -94,7 +95,7 @@ var rewriteFlags = [...]struct {
 	{"no-freeze", restore.RewriteFreeze, "plain COPY"},
 	{"no-binary-copy", restore.RewriteBinary, "COPY text always"},
 	{"no-vacuum", restore.RewriteVacuum, "no VACUUM after COPY"},
-	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE"},
+	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE before a refresh"},
 	{"no-tuning", restore.RewriteSettings, "no session settings but pg_restore's"},
 	{"no-send-ahead", restore.RewriteAhead, "wait for the answer to each statement"},
 }
