@@ -127,17 +127,17 @@ To be done sooner, what follows is on by default; the end is the same without:
                                 and it saves the server work
       --no-vacuum               VACUUM of large ones at once; it reads only the
                                 visibility map
-      --no-analyze              ANALYZE of a small sample of what a materialized view
-                                reads, before its refresh
+      --no-analyze              ANALYZE of a small sample of what a materialized
+                                view reads, before its refresh
       --no-tuning               synchronous_commit and maintenance_work_mem of the
                                 restoring sessions, chosen by rule; -v shows them
       --no-send-ahead           quick statements, without waiting for each answer
       --compat                  none of these: the archive's own statements, one
                                 at a time on each connection
 
-      --analyze                 end with an ANALYZE of all that was loaded. By default
-                                that is left to autovacuum: on a slow volume it can
-                                take as long as the rest
+      --analyze                 end with an ANALYZE of all that was loaded. By
+                                default that is left to autovacuum: on a slow
+                                volume it can take as long as the rest
       --set NAME=VALUE          a setting of the restoring sessions, above that;
                                 may be given several times
 
