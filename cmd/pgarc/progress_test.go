@@ -105,7 +105,7 @@ func TestLiveLines(t *testing.T) {
     0:16  INDEX public.third (20)
     0:15  INDEX public.fourth (20)
   … and 2 more`
-	if got := strings.Join(m.liveLines(after(20), p), "\n"); got != want {
+	if got := strings.Join(m.liveLines(after(20), p, 0), "\n"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
 	}
 }
