@@ -74,7 +74,7 @@ func TestForecastOfNothing(t *testing.T) {
 	w := bufio.NewWriter(&b)
 	(&planReport{forecast: f, opts: &planOptions{restoreOptions: restoreOptions{Options: restore.Options{Jobs: 4}}}}).write(w, 0)
 	w.Flush()
-	if b.String() != "0 steps in 0 phases, 0 bytes of stored data; about 0 ms on 4 connections\n" {
+	if b.String() != "0 steps in 0 phases, 0 B of stored data; about 0 ms on 4 connections\n" {
 		t.Errorf("got %q", b.String())
 	}
 }
