@@ -101,6 +101,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		t.fail("", RoleLoad, err)
 		return
 	}
+	s.worksOn(t.step)
 	for n := 0; ; n++ {
 		w.exec.run(ctx, s, t)
 		if t.err == nil || s.lost() || ctx.Err() != nil {

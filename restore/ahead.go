@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -41,13 +42,16 @@ type answer struct {
 // The protocol allows it: the server takes one message after the other off the
 // connection, and drops rows that are sent to a COPY which it refused
 // (PostgresMain in src/backend/tcop/postgres.c).
-func (s *session) sendAhead(ctx context.Context, queries []query) []answer {
+//
+// awaits is told of each query before its answer is awaited.
+func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i int)) []answer {
 	sent := make(chan error, 1)
 	go func() { sent <- s.write(queries) }()
 	answers := make([]answer, len(queries))
 	var lost error
 	for i := range answers {
 		if lost == nil {
+			awaits(i)
 			lost = s.receive(ctx, &answers[i])
 		}
 		if lost != nil {
@@ -116,15 +120,17 @@ type ahead struct {
 // either fails again, or it failed only because of what failed before it.
 func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 	var queries []query
+	var steps []*Step // of the queries
 	list := make([]ahead, 0, len(tasks))
 	for _, t := range tasks {
 		a := ahead{task: t}
 		x.prepare(s, &a)
 		list = append(list, a)
 		queries = append(queries, a.queries...)
+		steps = append(steps, slices.Repeat([]*Step{t.step}, len(a.queries))...)
 	}
 	at := time.Now()
-	answers := s.sendAhead(ctx, queries)
+	answers := s.sendAhead(ctx, queries, func(i int) { s.worksOn(steps[i]) })
 	for _, a := range list {
 		t, mine := a.task, answers[:len(a.queries)]
 		answers = answers[len(a.queries):]

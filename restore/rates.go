@@ -1,7 +1,6 @@
 package restore
 
 import (
-	"container/heap"
 	"strings"
 	"time"
 
@@ -92,5 +91,5 @@ func (w *work) learn(s *Step, took time.Duration) {
 	}
 	w.rates.ended = 0
 	w.plan.setPriorities(w.rates.secondsOf)
-	heap.Init(&w.sched.ready)
+	w.sched.reorder()
 }

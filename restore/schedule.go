@@ -33,6 +33,7 @@ type Scheduler struct {
 	left    [lastPhase + 1]int // steps of a phase that have not ended
 	first   StepID             // no step before it is pending
 	ready   readyHeap          // of the current phase, unless it is serial
+	parked  parking            // steps that are ready but for a lock
 	running int
 	held    map[Relation]*[AccessExclusive + 1]int // how many hold each mode
 }
@@ -89,6 +90,7 @@ func NewScheduler(steps []*Step, serial bool) *Scheduler {
 // enter makes a phase the current one.
 func (s *Scheduler) enter(p Phase) {
 	s.phase = p
+	s.parked = newParking(s.steps)
 	if s.inOrder() {
 		return
 	}
@@ -157,12 +159,12 @@ func (s *Scheduler) Follow() (*Step, bool) {
 
 // Ready returns how many steps could begin now, if locks allow; fewer than
 // there are where steps go one by one.
-func (s *Scheduler) Ready() int { return s.ready.Len() }
+func (s *Scheduler) Ready() int { return s.ready.Len() + s.parked.count }
 
 func (s *Scheduler) begin(id StepID) *Step {
 	s.state[id] = stepRunning
 	s.running++
-	s.lock(s.steps[id], 1)
+	s.lock(s.steps[id])
 	return s.steps[id]
 }
 
@@ -182,25 +184,32 @@ func (s *Scheduler) pick() (StepID, bool) {
 	return s.firstPending() // all that is left waits for each other
 }
 
-// pickReady takes the first of the ready steps whose locks are free.
+// pickReady takes the first of the ready steps whose locks are free. Those that
+// it finds blocked it parks until the lock in their way may be free.
 func (s *Scheduler) pickReady() (StepID, bool) {
-	var blocked []StepID
-	defer func() {
-		for _, id := range blocked {
-			heap.Push(&s.ready, id)
-		}
-	}()
 	for s.ready.Len() > 0 {
 		id := heap.Pop(&s.ready).(StepID)
-		if s.state[id] != stepPending {
-			continue
+		var blocked *Lock
+		if s.state[id] == stepPending {
+			blocked = s.conflict(s.steps[id])
 		}
-		if !s.conflicts(s.steps[id]) {
+		if blocked != nil {
+			s.parked.park(id, *blocked)
+		}
+		if next, ok := s.parked.follow(id, blocked); ok {
+			heap.Push(&s.ready, next)
+		}
+		if s.state[id] == stepPending && blocked == nil {
 			return id, true
 		}
-		blocked = append(blocked, id)
 	}
 	return 0, false
+}
+
+// reorder takes in that priorities have changed.
+func (s *Scheduler) reorder() {
+	heap.Init(&s.ready)
+	s.parked.reorder()
 }
 
 // Waits reports whether steps wait for a stream to arrive at their data. As
@@ -227,28 +236,42 @@ func (s *Scheduler) firstPending() (StepID, bool) {
 	return s.first, true
 }
 
-func (s *Scheduler) conflicts(step *Step) bool {
-	for _, l := range step.Locks {
+// conflict returns the first lock of a step that is not free, or nil.
+func (s *Scheduler) conflict(step *Step) *Lock {
+	for i, l := range step.Locks {
 		held := s.held[l.Relation]
 		if held == nil {
 			continue
 		}
 		for mode := AccessShare; mode <= AccessExclusive; mode++ {
 			if held[mode] > 0 && l.Mode.Conflicts(mode) {
-				return true
+				return &step.Locks[i]
 			}
 		}
 	}
-	return false
+	return nil
 }
 
-// lock adds or (n negative) removes the locks of a step.
-func (s *Scheduler) lock(step *Step, n int) {
+// lock takes the locks of a step.
+func (s *Scheduler) lock(step *Step) {
 	for _, l := range step.Locks {
 		if s.held[l.Relation] == nil {
 			s.held[l.Relation] = new([AccessExclusive + 1]int)
 		}
-		s.held[l.Relation][l.Mode] += n
+		s.held[l.Relation][l.Mode]++
+	}
+}
+
+// unlock gives them back, and makes ready what they may have been in the way
+// of.
+func (s *Scheduler) unlock(step *Step) {
+	for _, l := range step.Locks {
+		s.held[l.Relation][l.Mode]--
+	}
+	for _, l := range step.Locks {
+		for _, id := range s.parked.wake(l.Relation) {
+			heap.Push(&s.ready, id)
+		}
 	}
 }
 
@@ -256,7 +279,7 @@ func (s *Scheduler) lock(step *Step, n int) {
 // that are skipped because of it.
 func (s *Scheduler) Done(id StepID, outcome Outcome) (skipped []*Step) {
 	s.running--
-	s.lock(s.steps[id], -1)
+	s.unlock(s.steps[id])
 	s.end(id)
 	if outcome != OutcomeFailed {
 		return nil
@@ -296,7 +319,7 @@ func (s *Scheduler) Complete(id StepID) {
 // Requeue takes a step back that Next returned and that has not begun.
 func (s *Scheduler) Requeue(id StepID) {
 	s.running--
-	s.lock(s.steps[id], -1)
+	s.unlock(s.steps[id])
 	s.state[id] = stepPending
 	s.first = min(s.first, id)
 	if !s.inOrder() {

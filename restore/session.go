@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +20,15 @@ type session struct {
 	conn       *pgconn.PgConn
 	state      script.State
 	stdStrings bool // of the archive, and so of the session
+
+	at *atomic.Pointer[Step] // the step that the server works on, for the keeper; nil: nobody asks
+}
+
+// worksOn says what the server works on from now on.
+func (s *session) worksOn(step *Step) {
+	if s.at != nil {
+		s.at.Store(step)
+	}
 }
 
 // applicationName is what the server shows of the sessions, unless the user

@@ -19,26 +19,31 @@ type Status struct {
 	Archive string // as it was called
 	Command string // how to go on with the restore
 	Begun   time.Time
-	Ended   bool   // it came to its end, but left failures
-	PID     uint32 // the server process of the restore that is under way; 0: none is
-	Steps   int    // in the plan
-	Done    int    // steps of which anything is done
-	Rows    int64  // loaded
+	Now     time.Time // by the server's clock, as all times here
+	Ended   bool      // it came to its end, but left failures
+	PID     uint32    // the server process of the restore that is under way; 0: none is
+	Steps   int       // in the plan
+	Done    int       // steps of which anything is done
+	Rows    int64     // loaded
 	Running []RunningStep
 	Failed  []FailedStep
 }
 
 // RunningStep is a step that a server process works on.
 type RunningStep struct {
-	PID   uint32
-	Kind  toc.Kind
-	Name  string // with its schema
-	Since time.Time
-	Wait  Wait
+	PID    uint32
+	ID     toc.DumpID // of the entry
+	Action Action
+	Kind   toc.Kind
+	Name   string // with its schema
+	Since  time.Time
+	Wait   Wait
 }
 
 // FailedStep is a step that failed.
 type FailedStep struct {
+	ID       toc.DumpID // of the entry
+	Action   Action
 	Kind     toc.Kind
 	Name     string // with its schema
 	Message  string
@@ -80,25 +85,46 @@ func (s *session) readStatus(ctx context.Context) (*Status, error) {
 	if st.PID, err = s.lockHolder(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0) FROM pgarc_journal.done")
+	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' FROM pgarc_journal.done")
 	if err != nil {
 		return nil, err
 	}
 	st.Rows, _ = strconv.ParseInt(rows[0][0], 10, 64)
-	rows, err = s.query(ctx, "SELECT kind, name, message, sqlstate, sql FROM pgarc_journal.failed ORDER BY at")
+	st.Now = parseTime(rows[0][1])
+	rows, err = s.query(ctx, "SELECT step, kind, name, message, sqlstate, sql FROM pgarc_journal.failed ORDER BY at")
 	if err != nil {
 		return nil, err
 	}
 	for _, r := range rows {
-		st.Failed = append(st.Failed, FailedStep{toc.Kind(r[0]), r[1], r[2], r[3], r[4]})
+		id, action := parseKey(r[0])
+		st.Failed = append(st.Failed, FailedStep{id, action, toc.Kind(r[1]), r[2], r[3], r[4], r[5]})
 	}
 	st.Running, err = s.running(ctx)
 	return st, err
 }
 
+// parseTime reads a timestamp without time zone, which is in UTC.
+func parseTime(s string) time.Time {
+	t, _ := time.Parse("2006-01-02 15:04:05.999999", s)
+	return t
+}
+
+// parseKey takes the key of a step apart: dump id, action, and for the second
+// of its kind a number (see planner.add).
+func parseKey(key string) (toc.DumpID, Action) {
+	number, rest, _ := strings.Cut(key, " ")
+	id, _ := strconv.ParseInt(number, 10, 32)
+	for a, name := range actionNames {
+		if rest == name || strings.HasPrefix(rest, name+" ") {
+			return toc.DumpID(id), Action(a)
+		}
+	}
+	return toc.DumpID(id), ActionCreate
+}
+
 // running returns the steps that server processes work on.
 func (s *session) running(ctx context.Context) ([]RunningStep, error) {
-	rows, err := s.query(ctx, `SELECT r.pid, r.kind, r.name, r.begun AT TIME ZONE 'UTC' FROM pgarc_journal.running r
+	rows, err := s.query(ctx, `SELECT r.pid, r.step, r.kind, r.name, r.begun AT TIME ZONE 'UTC' FROM pgarc_journal.running r
 		JOIN pg_catalog.pg_stat_activity a ON a.pid = r.pid AND a.backend_start < r.begun AND a.datname = pg_catalog.current_database()
 		WHERE r.step <> '' AND (a.state <> 'idle' OR a.state IS NULL) ORDER BY r.begun`)
 	if err != nil {
@@ -108,8 +134,8 @@ func (s *session) running(ctx context.Context) ([]RunningStep, error) {
 	var pids []uint32
 	for _, r := range rows {
 		pid, _ := strconv.ParseUint(r[0], 10, 32)
-		since, _ := time.Parse("2006-01-02 15:04:05.999999", r[3])
-		list = append(list, RunningStep{PID: uint32(pid), Kind: toc.Kind(r[1]), Name: r[2], Since: since})
+		id, action := parseKey(r[1])
+		list = append(list, RunningStep{PID: uint32(pid), ID: id, Action: action, Kind: toc.Kind(r[2]), Name: r[3], Since: parseTime(r[4])})
 		pids = append(pids, uint32(pid))
 	}
 	waits, err := s.waits(ctx, pids)

@@ -13,6 +13,8 @@ type Wait struct {
 	BlockedBy []uint32 // processes whose locks it waits for
 	Phase     string   // of an index build, as "building index: scanning table"
 	Portion   float64  // of that phase, 0 to 1; negative if unknown
+
+	query string // when the server began with what it does, as it writes it
 }
 
 // watchEvery is how often the server is asked.
@@ -24,6 +26,7 @@ const watchEvery = 2 * time.Second
 type keeper struct {
 	session *session
 	journal *journal
+	seen    map[uint32]*Step // quick steps that processes were at when last looked
 }
 
 // keep watches over the sessions of a restore until ctx is done. It connects
@@ -52,12 +55,32 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 		if err != nil {
 			continue
 		}
+		w.noteHeldUp(ctx, k, waits)
 		select {
 		case w.waits <- waits:
 		case <-ctx.Done():
 			return
 		}
 	}
+}
+
+// noteHeldUp notes in the journal the quick steps that take long after all, as
+// those that wait for somebody's lock: so that they, too, can be seen and
+// cancelled from outside. Others are noted before they begin.
+func (w *work) noteHeldUp(ctx context.Context, k *keeper, waits map[uint32]Wait) {
+	seen := make(map[uint32]*Step)
+	for _, slot := range w.slots {
+		pid, step := slot.pid.Load(), slot.at.Load()
+		wait, active := waits[pid]
+		if k.journal == nil || !active || step == nil || !step.Quick {
+			continue
+		}
+		seen[pid] = step
+		if k.seen[pid] == step {
+			_ = k.journal.beginLate(ctx, k.session, pid, wait.query, step)
+		}
+	}
+	k.seen = seen
 }
 
 // newKeeper connects and takes the lock over from a keeper that was lost; nil
@@ -103,15 +126,16 @@ func (s *session) waits(ctx context.Context, pids []uint32) (map[uint32]Wait, er
 			FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index p USING (pid)`
 	}
 	rows, err := s.query(ctx, `SELECT pid, coalesce(wait_event_type, ''), coalesce(wait_event, ''),
-		CASE WHEN wait_event_type = 'Lock' THEN pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ') ELSE '' END, `+
+		CASE WHEN wait_event_type = 'Lock' THEN pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ') ELSE '' END,
+		coalesce(query_start::text, ''), `+
 		build+` WHERE pid IN (`+strings.Join(list, ", ")+") AND state = 'active'")
 	if err != nil {
 		return nil, err
 	}
 	waits := make(map[uint32]Wait)
 	for _, r := range rows {
-		wait := Wait{Phase: r[4]}
-		wait.Portion, _ = strconv.ParseFloat(r[5], 64)
+		wait := Wait{query: r[4], Phase: r[5]}
+		wait.Portion, _ = strconv.ParseFloat(r[6], 64)
 		if r[1] != "" && r[1] != "Client" {
 			wait.Event = r[1] + ": " + r[2]
 		}

@@ -60,8 +60,9 @@ type slot struct {
 	since   time.Time
 	had     bool // it was connected once
 	pid     atomic.Uint32
-	retired bool // the server would not take this connection
-	alive   bool // connected when its last task ended
+	at      atomic.Pointer[Step] // what the server works on, of several that were sent
+	retired bool                 // the server would not take this connection
+	alive   bool                 // connected when its last task ended
 
 	// While a task runs these belong to its goroutine.
 	session    *session // nil: not connected
@@ -223,6 +224,8 @@ func (w *work) work(ctx context.Context, s *slot) {
 			_ = j.register(ctx, s.session) // only a run after this one would need it
 		}
 	}
+	s.session.at = &s.at
+	defer s.at.Store(nil)
 	if len(s.tasks) > 1 {
 		w.runMany(ctx, s.session, s.tasks)
 		return
@@ -429,6 +432,12 @@ func (w *work) progress() Progress {
 			continue
 		}
 		t := s.tasks[0]
+		at := s.at.Load()
+		for _, other := range s.tasks {
+			if other.step == at {
+				t = other
+			}
+		}
 		r := Running{Step: t.step, Worker: s.number, Since: s.since, Bytes: t.bytes.Load(), Portion: -1}
 		r.Wait, r.Watched = w.lastWaits[s.pid.Load()]
 		stored := t.stored()

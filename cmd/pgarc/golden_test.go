@@ -132,7 +132,7 @@ func TestReference(t *testing.T) {
 	root := newRootCommand(&env{stdout: io.Discard, stderr: io.Discard})
 	section := func(title, help string) { fmt.Fprintf(&b, "\n## %s\n\n```text\n%s```\n", title, help) }
 	section("pgarc", root.Long)
-	for _, name := range []string{"ls", "info", "ddl", "sql", "diff", "verify", "restore", "completion"} {
+	for _, name := range []string{"ls", "info", "ddl", "sql", "diff", "verify", "restore", "plan", "status", "cancel", "completion"} {
 		cmd, _, err := root.Find([]string{name})
 		if err != nil {
 			t.Fatal(err)

@@ -75,6 +75,9 @@ func hints(err error) []string {
 	if errors.Is(err, restore.ErrNothingToResume) {
 		return oneHint("leave out --resume to restore from the beginning")
 	}
+	if errors.Is(err, restore.ErrNoRestore) {
+		return oneHint("is it this database? a restore that is done has dropped its journal; --no-journal and -1 keep none")
+	}
 	var connect *pgconn.ConnectError
 	if errors.As(err, &connect) {
 		return oneHint(connectHint(connect))

@@ -53,18 +53,29 @@ func planPhases(plan *restore.Plan) [][]*restore.Step {
 
 // writePlanText writes a plan for people.
 func writePlanText(w *bufio.Writer, plan *restore.Plan, opts restore.Options) {
-	var total float64
+	fmt.Fprintf(w, "%s steps in %d phases, %s of stored data, %s\n", thousands(int64(len(plan.Steps))), len(planPhases(plan)),
+		byteSize(storedData(plan)), howMany(max(opts.Jobs, 1), "connection"))
+	writePlanSteps(w, plan, opts)
+}
+
+// storedData is how many bytes of data a plan reads, as far as that is known.
+func storedData(plan *restore.Plan) int64 {
 	var data int64
 	for _, s := range plan.Steps {
-		total += s.Cost
 		if s.Action.IsData() {
 			data += max(s.Entry.DataSize, 0)
 		}
 	}
-	phases := planPhases(plan)
-	fmt.Fprintf(w, "%s steps in %d phases, %s of stored data, %s\n", thousands(int64(len(plan.Steps))), len(phases),
-		byteSize(data), howMany(max(opts.Jobs, 1), "connection"))
-	for _, steps := range phases {
+	return data
+}
+
+// writePlanSteps writes the steps, phase by phase.
+func writePlanSteps(w *bufio.Writer, plan *restore.Plan, opts restore.Options) {
+	var total float64
+	for _, s := range plan.Steps {
+		total += s.Cost
+	}
+	for _, steps := range planPhases(plan) {
 		fmt.Fprintf(w, "\n%s: %s\n", steps[0].Phase, phaseOrder(steps, opts))
 		t := table{columns: []column{{title: "STEP", right: true}, {title: "ID", right: true}, {title: "ACTION"},
 			{title: "KIND"}, {title: "NAME", padTo: 64}, {title: "COST", right: true},
@@ -184,19 +195,23 @@ type planSummaryJSON struct {
 func writePlanJSON(w io.Writer, t *toc.TOC, plan *restore.Plan) error {
 	enc := newLineEncoder(w)
 	for _, s := range plan.Steps {
-		j := planStepJSON{Type: "step", ID: s.ID, Deps: orEmpty(s.Deps), Need: orEmpty(s.Requires), stepRef: newStepRef(t, s),
-			Locks: []lockJSON{}, Cost: s.Cost, Priority: s.Priority, SQL: []string{}}
-		for _, l := range s.Locks {
-			j.Locks = append(j.Locks, lockJSON{strings.TrimPrefix(l.Relation.Namespace, "\x00"), l.Relation.Name, l.Mode.String()})
-		}
-		for _, statement := range s.Statements {
-			j.SQL = append(j.SQL, strings.TrimRight(statement.SQL, "\n"))
-		}
-		if err := enc.Encode(j); err != nil {
+		if err := enc.Encode(newPlanStepJSON(t, s)); err != nil {
 			return err
 		}
 	}
 	return enc.Encode(planSummaryJSON{"summary", len(plan.Steps)})
+}
+
+func newPlanStepJSON(t *toc.TOC, s *restore.Step) planStepJSON {
+	j := planStepJSON{Type: "step", ID: s.ID, Deps: orEmpty(s.Deps), Need: orEmpty(s.Requires), stepRef: newStepRef(t, s),
+		Locks: []lockJSON{}, Cost: s.Cost, Priority: s.Priority, SQL: []string{}}
+	for _, l := range s.Locks {
+		j.Locks = append(j.Locks, lockJSON{strings.TrimPrefix(l.Relation.Namespace, "\x00"), l.Relation.Name, l.Mode.String()})
+	}
+	for _, statement := range s.Statements {
+		j.SQL = append(j.SQL, strings.TrimRight(statement.SQL, "\n"))
+	}
+	return j
 }
 
 // orEmpty makes nil an empty list in JSON.

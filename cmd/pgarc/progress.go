@@ -159,8 +159,8 @@ func thousands(n int64) string {
 const maxWorkers = 4
 
 // liveLines are the lines of the status on a terminal: how far all is, and what
-// the longest running steps do.
-func (m *meter) liveLines(at time.Time, p restore.Progress) []string {
+// the longest running steps do. A positive width is that of the terminal.
+func (m *meter) liveLines(at time.Time, p restore.Progress, width int) []string {
 	lines := []string{m.steps(at, p)}
 	if data := m.data(p); data != "" {
 		lines = append(lines, "  "+data)
@@ -172,23 +172,51 @@ func (m *meter) liveLines(at time.Time, p restore.Progress) []string {
 			lines = append(lines, fmt.Sprintf("  … and %d more", len(running)-i))
 			break
 		}
-		lines = append(lines, "  "+runningLine(at, r))
+		lines = append(lines, runningLine(at, r, width))
 	}
 	return lines
 }
 
-// runningLine is one step under way. How long comes first: names are cut.
-func runningLine(at time.Time, r restore.Running) string {
-	line := fmt.Sprintf("%6s  %s", clock(at.Sub(r.Since)), visible(r.Step.String()))
-	switch {
-	case r.Step.Action.IsData() && r.Portion >= 0:
-		line += fmt.Sprintf(": %s, %d%%", byteSize(r.Bytes), int(100*min(r.Portion, 1)))
-	case r.Step.Action.IsData():
-		line += ": " + byteSize(r.Bytes)
-	case r.Step.Action == restore.ActionDrop:
-		line += ": drop"
+// runningLine is one step under way. How long comes first, and the name is cut
+// so that what happens to it fits, too.
+func runningLine(at time.Time, r restore.Running, width int) string {
+	const leastName = 24
+	name := visible(r.Step.String())
+	what := strings.TrimPrefix(stepName(r.Step), name) // the action, if it is to be told
+	if text := runningText(at, r); text != "" {
+		what += ": " + text
 	}
-	return line
+	took := fmt.Sprintf("%8s  ", clock(at.Sub(r.Since)))
+	if room := width - 1 - len(took) - displayWidth(what); width > 0 && displayWidth(name) > room {
+		name = cut(name, max(room, leastName))
+	}
+	return took + name + what
+}
+
+// evidenceAfter is how long a step runs before it is said what the server waits
+// for. Short waits are how every server works.
+const evidenceAfter = 5 * time.Second
+
+// runningText says how far a step is. Of data that flows, the amount tells more
+// than what the server waits for in between.
+func runningText(at time.Time, r restore.Running) string {
+	wait := r.Wait
+	locked := len(wait.BlockedBy) > 0 || strings.HasPrefix(wait.Event, "Lock: ")
+	if !r.Watched || r.Step.Action.IsData() && !locked || at.Sub(r.Since) < evidenceAfter {
+		wait = restore.Wait{}
+	}
+	text := waitText(r.Step.Action, wait)
+	if !r.Step.Action.IsData() {
+		return text
+	}
+	data := byteSize(r.Bytes)
+	if r.Portion >= 0 {
+		data += fmt.Sprintf(", %d%%", int(100*min(r.Portion, 1)))
+	}
+	if text != "" {
+		data += ", " + text
+	}
+	return data
 }
 
 // A statusArea is the last lines of a terminal, which are redrawn in place.

@@ -105,8 +105,41 @@ func TestLiveLines(t *testing.T) {
     0:16  INDEX public.third (20)
     0:15  INDEX public.fourth (20)
   … and 2 more`
-	if got := strings.Join(m.liveLines(after(20), p), "\n"); got != want {
+	if got := strings.Join(m.liveLines(after(20), p, 0), "\n"); got != want {
 		t.Errorf("got:\n%s\nwant:\n%s", got, want)
+	}
+}
+
+// What the server says of a long step is not cut off: the name is.
+func TestRunningLine(t *testing.T) {
+	long := indexStep("index_statuses_text_very_long_name_that_reaches_sixty_three_cha")
+	scanning := restore.Wait{Event: "IO: DataFileRead", Phase: "building index: scanning table", Portion: 0.43}
+	key := &restore.Step{Action: restore.ActionValidate, Phase: restore.PhaseMain, Entry: foreignKey.Entry}
+	for _, tt := range []struct {
+		name  string
+		r     restore.Running
+		width int
+		want  string
+	}{
+		{"all fits", restore.Running{Step: indexStep("i"), Watched: true, Wait: scanning}, 80, "    0:20  INDEX public.i (20): building index: scanning table 43%"},
+		{"cut", restore.Running{Step: long, Watched: true, Wait: scanning}, 80, "    0:20  INDEX public.index_statuses_text…: building index: scanning table 43%"},
+		{"no terminal", restore.Running{Step: long, Watched: true, Wait: scanning}, 0, "    0:20  INDEX public." + long.Entry.Tag + " (20): building index: scanning table 43%"},
+		{"not watched", restore.Running{Step: long, Wait: scanning}, 80, "    0:20  INDEX public.index_statuses_text_very_long_name_that_reaches_sixty_t…"},
+		{"young", restore.Running{Step: indexStep("i"), Since: after(16), Watched: true, Wait: scanning}, 80, "    0:04  INDEX public.i (20)"},
+		{"validate", restore.Running{Step: key, Watched: true, Wait: restore.Wait{Event: "IO: DataFileRead"}}, 80,
+			"    0:20  FK CONSTRAINT public.stat…, validate: checking rows, IO: DataFileRead"},
+		{"data flows", restore.Running{Step: dataStep("t"), Bytes: 5 << 20, Portion: 0.5, Watched: true, Wait: restore.Wait{Event: "IO: WALWrite"}}, 80,
+			"    0:20  TABLE DATA public.t (12): 5.0 MB, 50%"},
+		{"data blocked", restore.Running{Step: dataStep("t"), Portion: -1, Watched: true, Wait: restore.Wait{Event: "Lock: relation", BlockedBy: []uint32{4711}}}, 80,
+			"    0:20  TABLE DATA public.t (12): 0 B, waiting for a lock held by 4711"},
+	} {
+		if tt.r.Since.IsZero() {
+			tt.r.Since = noon
+		}
+		got := runningLine(after(20), tt.r, tt.width)
+		if got != tt.want || tt.width > 0 && displayWidth(got) > tt.width-1 {
+			t.Errorf("%s:\n got %s\nwant %s", tt.name, got, tt.want)
+		}
 	}
 }
 

@@ -47,16 +47,16 @@ func newTextReporter(env *env, verbose, quiet bool) *textReporter {
 		entries: make(tally), noticed: make(map[string]bool)}
 	smart := env.stderrTTY && env.getenv("TERM") != "dumb" && env.getenv("TERM") != ""
 	if smart && !quiet {
-		r.status = &statusArea{w: env.stderr, size: terminalSize(env)}
+		r.status = &statusArea{w: env.stderr, size: terminalSize(env, env.stderr)}
 	}
 	r.color = smart && env.getenv("NO_COLOR") == ""
 	return r
 }
 
 // terminalSize asks the terminal each time: it may be resized.
-func terminalSize(env *env) func() (width, height int) {
+func terminalSize(env *env, w io.Writer) func() (width, height int) {
 	return func() (int, int) {
-		if f, ok := env.stderr.(*os.File); ok {
+		if f, ok := w.(*os.File); ok {
 			if width, height, err := term.GetSize(int(f.Fd())); err == nil {
 				return width, height
 			}
@@ -95,7 +95,7 @@ func (r *textReporter) event(e restore.Event) {
 		r.print(r.red("pgarc: failed: ") + failureText(e.Err))
 	case restore.EventSkipped:
 		if r.verbose {
-			r.print("pgarc: skipped: " + visible(e.Step.String()) + ", which needs " + visible(e.Cause.String()) + "\n")
+			r.print("pgarc: skipped: " + stepName(e.Step) + ", which needs " + stepName(e.Cause) + "\n")
 		}
 	case restore.EventSettings:
 		if r.verbose {
@@ -131,7 +131,7 @@ func (r *textReporter) progress(e restore.Event) {
 	switch {
 	case r.quiet:
 	case r.status != nil:
-		r.status.draw(r.meter.liveLines(e.Time, e.Progress))
+		r.status.draw(r.meter.liveLines(e.Time, e.Progress, r.width()))
 	case r.lastPlain.IsZero():
 		r.lastPlain = e.Time // short restores need no progress
 	case e.Time.Sub(r.lastPlain) >= plainInterval:
@@ -271,9 +271,9 @@ func writeSkipped(w *bufio.Writer, skips []restore.Skip) {
 		byCause[s.Cause] = append(byCause[s.Cause], s.Step)
 	}
 	for _, cause := range causes {
-		fmt.Fprintf(w, "pgarc: skipped, because %s failed:\n", visible(cause.String()))
+		fmt.Fprintf(w, "pgarc: skipped, because %s failed:\n", stepName(cause))
 		for _, s := range byCause[cause] {
-			fmt.Fprintf(w, "  %s\n", visible(s.String()))
+			fmt.Fprintf(w, "  %s\n", stepName(s))
 		}
 	}
 }
@@ -339,7 +339,7 @@ func slowestTable(slowest []restore.StepTime) *table {
 				rows = thousands(s.Rows)
 			}
 		}
-		t.add("  "+visible(s.Step.String()), seconds(s.Duration), rows, size)
+		t.add("  "+stepName(s.Step), seconds(s.Duration), rows, size)
 	}
 	return t
 }

@@ -99,6 +99,7 @@ type runningJSON struct {
 	Worker  int     `json:"worker"`
 	Seconds float64 `json:"seconds"`
 	Bytes   int64   `json:"bytes"`
+	*waitJSON
 }
 
 type errorJSON struct {
@@ -211,7 +212,11 @@ func (r *jsonReporter) newProgressJSON(e restore.Event) progressJSON {
 		Done: p.Done, Failed: p.Failed, Stored: p.Stored, StoredTotal: p.StoredTotal, Rows: p.Rows, Bytes: p.Bytes,
 		Running: []runningJSON{}}
 	for _, s := range p.Running {
-		j.Running = append(j.Running, runningJSON{newStepRef(r.toc, s.Step), s.Worker, e.Time.Sub(s.Since).Seconds(), s.Bytes})
+		running := runningJSON{stepRef: newStepRef(r.toc, s.Step), Worker: s.Worker, Seconds: e.Time.Sub(s.Since).Seconds(), Bytes: s.Bytes}
+		if s.Watched {
+			running.waitJSON = newWaitJSON(s.Wait)
+		}
+		j.Running = append(j.Running, running)
 	}
 	return j
 }

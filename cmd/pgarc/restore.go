@@ -48,26 +48,7 @@ Connection:
       --role NAME        SET ROLE after connecting
   The PG* variables, ~/.pgpass and services work as in psql.
 
-What to restore (as pg_restore):
-  -n, --schema NAME           only objects in this schema
-  -N, --exclude-schema NAME   none in this schema
-  -t, --table NAME            this table (view, sequence, ...) and its data
-  -I, --index NAME            this index
-  -P, --function 'NAME(ARGS)' this function
-  -T, --trigger 'TABLE NAME'  this trigger
-      --filter FILE           names as FILE says (pgarc sql --help)
-      --strict-names          a name that nothing has is an error
-  -L, --use-list FILE         what FILE lists, in its order (pgarc ls --format list)
-      --section NAME          pre-data, data or post-data
-  -a, --data-only             -s, --schema-only          --statistics-only
-      --no-data                   --no-schema            --no-statistics
-      --statistics
-  -x, --no-privileges         no grants; also --no-acl
-      --no-comments  --no-policies  --no-publications  --no-subscriptions
-      --no-security-labels
-  -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
-
-` + beyondHelp + `
+` + whatHelp + `
 ` + mappingHelp + `
 How:
   -j, --jobs N              connections at work at once; by default one for each
@@ -118,26 +99,7 @@ If it is broken off:
       --retry-for TIME    how long to wait for the server, as 30s or 2h (10m)
 
 To be done sooner, what follows is on by default; the end is the same without:
-      --no-split-keys           PRIMARY KEY, UNIQUE: the index is built beside
-                                others, then made the constraint
-      --no-split-foreign-keys   made NOT VALID, then validated beside others
-      --no-split-indexes        CLUSTER ON, REPLICA IDENTITY after all builds
-      --no-freeze               COPY FREEZE into tables that the restore made
-      --no-binary-copy          binary COPY, where the types of all columns allow it
-                                and it saves the server work
-      --no-vacuum               VACUUM of large ones at once; it reads only the
-                                visibility map
-      --no-analyze              ANALYZE of a small sample of what a materialized
-                                view reads, before its refresh
-      --no-tuning               synchronous_commit and maintenance_work_mem of the
-                                restoring sessions, chosen by rule; -v shows them
-      --no-send-ahead           quick statements, without waiting for each answer
-      --compat                  none of these: the archive's own statements, one
-                                at a time on each connection
-
-      --analyze                 end with an ANALYZE of all that was loaded. By
-                                default that is left to autovacuum: on a slow
-                                volume it can take as long as the rest
+` + rewriteHelp + `
       --set NAME=VALUE          a setting of the restoring sessions, above that;
                                 may be given several times
 
@@ -187,6 +149,51 @@ Exit status:
   4    the archive is damaged, or not an archive
   130  interrupted
 `
+
+// whatHelp is what the help of all commands that plan a restore says of the
+// selection.
+const whatHelp = `What to restore (as pg_restore):
+  -n, --schema NAME           only objects in this schema
+  -N, --exclude-schema NAME   none in this schema
+  -t, --table NAME            this table (view, sequence, ...) and its data
+  -I, --index NAME            this index
+  -P, --function 'NAME(ARGS)' this function
+  -T, --trigger 'TABLE NAME'  this trigger
+      --filter FILE           names as FILE says (pgarc sql --help)
+      --strict-names          a name that nothing has is an error
+  -L, --use-list FILE         what FILE lists, in its order (pgarc ls --format list)
+      --section NAME          pre-data, data or post-data
+  -a, --data-only             -s, --schema-only          --statistics-only
+      --no-data                   --no-schema            --no-statistics
+      --statistics
+  -x, --no-privileges         no grants; also --no-acl
+      --no-comments  --no-policies  --no-publications  --no-subscriptions
+      --no-security-labels
+  -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
+
+` + beyondHelp
+
+// rewriteHelp lists rewriteFlags.
+const rewriteHelp = `      --no-split-keys           PRIMARY KEY, UNIQUE: the index is built beside
+                                others, then made the constraint
+      --no-split-foreign-keys   made NOT VALID, then validated beside others
+      --no-split-indexes        CLUSTER ON, REPLICA IDENTITY after all builds
+      --no-freeze               COPY FREEZE into tables that the restore made
+      --no-binary-copy          binary COPY, where the types of all columns allow it
+                                and it saves the server work
+      --no-vacuum               VACUUM of large ones at once; it reads only the
+                                visibility map
+      --no-analyze              ANALYZE of a small sample of what a materialized
+                                view reads, before its refresh
+      --no-tuning               synchronous_commit and maintenance_work_mem of the
+                                restoring sessions, chosen by rule; -v shows them
+      --no-send-ahead           quick statements, without waiting for each answer
+      --compat                  none of these: the archive's own statements, one
+                                at a time on each connection
+
+      --analyze                 end with an ANALYZE of all that was loaded. By
+                                default that is left to autovacuum: on a slow
+                                volume it can take as long as the rest`
 
 func newRestoreCommand(env *env) *cobra.Command {
 	var o restoreOptions

@@ -37,23 +37,11 @@ type restoreOptions struct {
 }
 
 func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
-	o.flags = fs
 	o.conn.addFlags(fs)
-	o.selection.addFlags(fs)
+	o.addStepFlags(fs)
 	o.mapping.addFlags(fs)
 	fs.StringSliceVar(&o.skipMissing, "skip-missing", nil, "do without roles, extensions, tablespaces that the server lacks")
-	fs.IntVarP(&o.Jobs, "jobs", "j", defaultJobs(runtime.NumCPU()), "connections at work at once")
-	fs.BoolVarP(&o.Clean, "clean", "c", false, "drop what is to be restored first")
-	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
-	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "all or nothing")
-	fs.BoolVarP(&o.ExitOnError, "exit-on-error", "e", false, "stop at the first failure")
-	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
 	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
-	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
-	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
-	fs.StringVar(&o.Role, "role", "", "SET ROLE after connecting")
-	fs.BoolVar(&o.DisableTriggers, "disable-triggers", false, "no triggers while loading, with --data-only")
-	fs.StringVarP(&o.Superuser, "superuser", "S", "", "role that disables triggers")
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
 	fs.StringVar(&o.spool, "spool", "", "write standard input to a file in this directory first")
@@ -63,11 +51,6 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
 	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
-	fs.BoolVar(&o.Analyze, "analyze", false, "ANALYZE all that was loaded, at the end")
-	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
-	for i, f := range rewriteFlags {
-		fs.BoolVar(&o.without[i], f.name, false, f.usage)
-	}
 	fs.BoolVar(&o.missing, "missing", false, "only what the database lacks")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
@@ -81,6 +64,29 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolP("no-reconnect", "R", false, "nothing, as in pg_restore")
 	fs.MarkHidden("format")
 	fs.MarkHidden("no-reconnect")
+}
+
+// addStepFlags adds the options that decide what the steps are, and how many
+// run at once.
+func (o *restoreOptions) addStepFlags(fs *pflag.FlagSet) {
+	o.flags = fs
+	o.selection.addFlags(fs)
+	fs.IntVarP(&o.Jobs, "jobs", "j", defaultJobs(runtime.NumCPU()), "connections at work at once")
+	fs.BoolVarP(&o.Clean, "clean", "c", false, "drop what is to be restored first")
+	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
+	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "all or nothing")
+	fs.BoolVarP(&o.ExitOnError, "exit-on-error", "e", false, "stop at the first failure")
+	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
+	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
+	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
+	fs.StringVar(&o.Role, "role", "", "SET ROLE after connecting")
+	fs.BoolVar(&o.DisableTriggers, "disable-triggers", false, "no triggers while loading, with --data-only")
+	fs.StringVarP(&o.Superuser, "superuser", "S", "", "role that disables triggers")
+	fs.BoolVar(&o.Analyze, "analyze", false, "ANALYZE all that was loaded, at the end")
+	fs.BoolVar(&o.compat, "compat", false, "the archive's own statements only, one at a time")
+	for i, f := range rewriteFlags {
+		fs.BoolVar(&o.without[i], f.name, false, f.usage)
+	}
 }
 
 // rewriteFlags are the options that leave out one rewrite each.
@@ -150,15 +156,12 @@ var scriptOnly = []struct{ name, hint string }{
 	{"restrict-key", "it is for scripts: leave it out, or use -f"},
 }
 
-// check finds what is wrong with the options by themselves.
-func (o *restoreOptions) check() error {
+// checkSteps finds what is wrong with the options of addStepFlags.
+func (o *restoreOptions) checkSteps() error {
 	if err := checkConflicts(o.flags, selectionConflicts); err != nil {
 		return err
 	}
 	if err := checkConflicts(o.flags, restoreConflicts); err != nil {
-		return err
-	}
-	if err := o.script.check(o.flags); err != nil {
 		return err
 	}
 	switch {
@@ -168,11 +171,19 @@ func (o *restoreOptions) check() error {
 		return usagef("cannot specify both --single-transaction and multiple jobs")
 	}
 	o.setRewrites()
-	o.TransactionSize = o.script.TransactionSize
-	if err := o.parseSettings(); err != nil {
+	return o.selection.check()
+}
+
+// check finds what is wrong with the options by themselves.
+func (o *restoreOptions) check() error {
+	if err := o.checkSteps(); err != nil {
 		return err
 	}
-	if err := o.selection.check(); err != nil {
+	if err := o.script.check(o.flags); err != nil {
+		return err
+	}
+	o.TransactionSize = o.script.TransactionSize
+	if err := o.parseSettings(); err != nil {
 		return err
 	}
 	var err error

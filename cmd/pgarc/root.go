@@ -32,6 +32,9 @@ Commands:
   diff        say what changed between two archives
   verify      read an archive through and report all that is wrong
   restore     restore an archive into a database, on several connections at once
+  plan        say how long a restore will take, on how many connections, and why
+  status      show how far a running or unfinished restore is
+  cancel      cancel steps of a running restore
   completion  print a completion script for a shell
 
 The archive:
@@ -90,6 +93,9 @@ func newRootCommand(env *env) *cobra.Command {
 		newDiffCommand(env),
 		newVerifyCommand(env),
 		newRestoreCommand(env),
+		newPlanCommand(env),
+		newStatusCommand(env),
+		newCancelCommand(env),
 		newCompletionCommand(env),
 	)
 	root.SetIn(env.stdin)

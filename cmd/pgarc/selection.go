@@ -130,9 +130,11 @@ func checkConflicts(fs *pflag.FlagSet, pairs [][2]string) error {
 	return nil
 }
 
+// isOn reports whether an option is on; one that the command does not have is
+// not.
 func isOn(fs *pflag.FlagSet, name string) bool {
 	f := fs.Lookup(name)
-	return f.Changed && f.Value.String() != "false"
+	return f != nil && f.Changed && f.Value.String() != "false"
 }
 
 // optionName names an option with its short form: -s/--schema-only.

@@ -199,7 +199,7 @@ type verifyProgress struct {
 func newVerifyProgress(env *env, quiet bool) *verifyProgress {
 	p := &verifyProgress{w: env.stderr, quiet: quiet, start: time.Now(), last: time.Now()}
 	if env.stderrTTY && env.getenv("TERM") != "dumb" && env.getenv("TERM") != "" {
-		p.status = &statusArea{w: env.stderr, size: terminalSize(env)}
+		p.status = &statusArea{w: env.stderr, size: terminalSize(env, env.stderr)}
 	}
 	return p
 }
