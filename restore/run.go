@@ -76,6 +76,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	w.opts.ServerVersion = serverVersion(first.conn)
+	w.result.Server = first.conn.ParameterStatus("server_version")
 	w.plan, err = NewPlan(w.opts.Selection.Apply(w.exec.toc), w.opts)
 	if err != nil {
 		first.close()
@@ -114,12 +115,18 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	err = w.loop(ctx)
 	switch {
 	case !w.opts.SingleTransaction:
+		if err == nil && ctx.Err() == nil {
+			w.lookForViolations(ctx)
+		}
 		err = errors.Join(err, w.end(ctx, err))
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
 	default:
 		w.rolledBack()
+	}
+	if err == nil && ctx.Err() == nil && !w.result.RolledBack {
+		w.check(ctx)
 	}
 	return w.finish(ctx), err
 }

@@ -12,6 +12,9 @@ type Key struct {
 	Index  string     // CREATE UNIQUE INDEX name ON …;
 	Attach string     // ALTER TABLE ONLY … ADD CONSTRAINT name … USING INDEX name …;
 	Then   []FollowUp // what the definition goes on with
+
+	Columns []string // unquoted
+	Primary bool
 }
 
 // SplitKey takes the definition of a CONSTRAINT entry apart. ok is false where
@@ -35,7 +38,8 @@ func SplitKey(defn string, stdStrings bool) (k Key, ok bool) {
 		r.words("unique")
 		nulls = r.nulls()
 	}
-	_, index := r.columns()
+	columns, index := r.columns()
+	k.Columns, k.Primary = columns, kind == "PRIMARY KEY"
 	if r.found("include") {
 		_, include := r.columns()
 		index += " INCLUDE " + include
