@@ -27,6 +27,12 @@ type restoreOptions struct {
 	settings   []string                // name=value
 	without    [len(rewriteFlags)]bool // as rewriteFlags
 	missing    bool                    // only what the database lacks
+	onError    string                  // continue or stop
+	ignore     []string                // classes of failures
+	report     string                  // file for the report
+	failedSQL  string                  // file for what failed
+	verify     bool
+	noVerify   bool
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -59,6 +65,12 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	for i, f := range rewriteFlags {
 		fs.BoolVar(&o.without[i], f.name, false, f.usage)
 	}
+	fs.StringVar(&o.onError, "on-error", "continue", "continue or stop")
+	fs.StringSliceVar(&o.ignore, "ignore", nil, "classes of failures that do not count")
+	fs.StringVar(&o.report, "report", "", "write a report, as JSON, into this file")
+	fs.StringVar(&o.failedSQL, "failed-sql", "", "write what failed and was skipped into this file")
+	fs.BoolVar(&o.verify, "verify", false, "look at the end if all is there, however many objects there are")
+	fs.BoolVar(&o.noVerify, "no-verify", false, "do not look at the end if all is there")
 	fs.BoolVar(&o.missing, "missing", false, "only what the database lacks")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
@@ -100,6 +112,35 @@ func (o *restoreOptions) setRewrites() {
 	}
 }
 
+// setPolicy notes what is to be done about failures, and about the check at the
+// end.
+func (o *restoreOptions) setPolicy() error {
+	switch o.onError {
+	case "stop":
+		o.ExitOnError = true
+	case "continue":
+		if o.ExitOnError && o.flags.Changed("on-error") {
+			return usagef("options -e/--exit-on-error and --on-error=continue cannot be used together")
+		}
+	default:
+		return &usageError{"--on-error " + o.onError + " is neither continue nor stop", "stop is what -e does"}
+	}
+	var err error
+	if o.Policy, err = restore.ParsePolicy(o.ignore); err != nil {
+		return &usageError{"--ignore: " + err.Error(), "as in --ignore ownership,privilege"}
+	}
+	if o.SingleTransaction && len(o.Policy.Ignore) > 0 {
+		return &usageError{"options -1/--single-transaction and --ignore cannot be used together", "the first failure ends a transaction, whatever it is"}
+	}
+	switch {
+	case o.verify:
+		o.Verify = restore.VerifyAlways
+	case o.noVerify:
+		o.Verify = restore.VerifyNever
+	}
+	return nil
+}
+
 // parseSettings takes --set apart.
 func (o *restoreOptions) parseSettings() error {
 	for _, text := range o.settings {
@@ -119,7 +160,7 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 // restoreConflicts are pairs that make no sense, beside those of a selection
 // and of a script.
 var restoreConflicts = [][2]string{
-	{"quiet", "verbose"},
+	{"quiet", "verbose"}, {"verify", "no-verify"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
 	{"missing", "clean"}, {"missing", "create"}, {"missing", "scratch"}, {"missing", "scratch-run"}, {"missing", "list"}, {"missing", "file"},
@@ -128,6 +169,7 @@ var restoreConflicts = [][2]string{
 	{"dry-run", "scratch-run"},
 	{"dbname", "file"},
 	{"dbname", "restrict-key"},
+	{"report", "dry-run"}, {"report", "file"}, {"report", "list"}, {"failed-sql", "file"}, {"failed-sql", "list"},
 	{"file", "dry-run"}, {"file", "scratch"}, {"file", "scratch-run"}, {"file", "json"},
 	{"list", "dry-run"}, {"list", "scratch"}, {"list", "scratch-run"}, {"list", "json"},
 }
@@ -158,6 +200,9 @@ func (o *restoreOptions) check() error {
 		return usagef("cannot specify both --single-transaction and multiple jobs")
 	}
 	o.setRewrites()
+	if err := o.setPolicy(); err != nil {
+		return err
+	}
 	if err := o.parseSettings(); err != nil {
 		return err
 	}
