@@ -109,7 +109,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		if t.doubt && w.settled(ctx, s, t) {
 			return // the lost session came to its end only now
 		}
-		if !isPassing(t.err.Err) || n == attempts-1 || w.exec.transaction || t.step.FromStream {
+		if !isPassing(t.err.Err) || n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream {
 			w.journalFailure(ctx, s, t.err)
 			return
 		}

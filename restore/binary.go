@@ -27,7 +27,7 @@ type binaryCopy struct {
 // should a row be refused.
 func (x *executor) binary(ctx context.Context, s *session, t *task, sql string) (binaryCopy, bool) {
 	var b binaryCopy
-	if !x.binaryCopies || t.step.Entry.DataSize < binarySize || t.step.FromStream || x.transaction ||
+	if !x.binaryCopies || t.step.Entry.DataSize < binarySize || t.step.FromStream || x.inTransaction(t) ||
 		!copybin.SafeEncoding(x.toc.Encoding) || s.conn.ParameterStatus("integer_datetimes") != "on" {
 		return b, false
 	}

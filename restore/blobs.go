@@ -28,7 +28,7 @@ const oidOID, int8OID, byteaOID = 26, 20, 17 // pg_type.dat
 // transaction, as pg_restore does.
 func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 	w := &blobWriter{session: s, task: t}
-	if !x.transaction {
+	if !x.inTransaction(t) {
 		if !t.fail("BEGIN", RoleLoad, s.exec(ctx, "BEGIN")) {
 			return
 		}
@@ -54,7 +54,7 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 	if t.err == nil {
 		t.fail(lobPut, RoleLoad, w.flush(ctx))
 	}
-	if x.transaction {
+	if x.inTransaction(t) {
 		return
 	}
 	end := x.journal.markRows(t.step, 0, t.rows) + "; COMMIT"

@@ -76,7 +76,7 @@ func (w *work) toCheck() []*toc.Entry {
 			}
 		}
 	}
-	for _, list := range [][]Skip{w.result.Skipped, w.result.LeftOut} {
+	for _, list := range [][]Skip{w.result.Skipped, w.result.IgnoredSkips} {
 		for _, s := range list {
 			reported[s.Step.Entry.ID] = true
 		}
@@ -104,7 +104,7 @@ func isLookedUp(e *toc.Entry) bool {
 }
 
 func (w *work) lookUp(ctx context.Context, entries []*toc.Entry) ([]Finding, error) {
-	found, err := Lookup(ctx, w.archive, w.config, entries, LookupOptions{Role: w.opts.Role})
+	found, err := lookUpIn(ctx, w.archive, w.exec.toc, w.config, entries, LookupOptions{Role: w.opts.Role})
 	if err != nil {
 		return nil, err
 	}

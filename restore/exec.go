@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 	"strings"
 	"sync/atomic"
@@ -48,8 +49,10 @@ type task struct {
 	data     atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
 	err      *StepError     // the first failure
 	inserted map[int64]bool // INSERT commands that an earlier run has done
+	batched  bool           // it runs in a transaction with others
 	doubt    bool           // its connection was lost: the journal says what of it is done
 	took     time.Duration  // if it was sent ahead with others; else 0
+	fatal    error          // a failure after which nothing more may be done
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -80,6 +83,10 @@ func (t *task) stored() int64 {
 	}
 	return 0
 }
+
+// inTransaction reports whether a task runs in a transaction that is not its
+// own.
+func (x *executor) inTransaction(t *task) bool { return x.transaction || t.batched }
 
 // isDone reports whether a statement of the step has been run already.
 func (t *task) isDone(i int) bool { return t.done != nil && t.done[i] }
@@ -116,6 +123,9 @@ const inFailedTransaction = "25P02"
 
 // run does a step; t.err says how it went.
 func (x *executor) run(ctx context.Context, s *session, t *task) {
+	if !x.becomeOwner(ctx, s, t) {
+		return
+	}
 	switch e := t.step.Entry; {
 	case t.step.Action == ActionDrop:
 		x.settings(ctx, s, t, s.state.BeforeDrop(x.toc, e, x.script))
@@ -136,6 +146,24 @@ func (x *executor) run(ctx context.Context, s *session, t *task) {
 	}
 }
 
+// becomeOwner makes the entry's owner the user of the session, if objects are
+// made by their owners. What followed a failure would run as the wrong user.
+func (x *executor) becomeOwner(ctx context.Context, s *session, t *task) bool {
+	e := t.step.Entry
+	for _, sql := range s.state.BecomeOwner(x.toc, e, x.script) {
+		err := s.exec(ctx, sql)
+		switch {
+		case err == nil:
+		case s.lost():
+			return t.fail(sql, RoleCreate, err)
+		default:
+			t.fatal = fmt.Errorf("%s: could not set session user to %q: %w", t.step, e.Owner.String, err)
+			return false
+		}
+	}
+	return true
+}
+
 // create sends the definition of an entry and reports whether the object is
 // there now.
 //
@@ -150,11 +178,11 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 			continue
 		}
 		err := x.do(ctx, s, t, i)
-		if isPublic(t.step.Entry) && alreadyExists(err) && !x.transaction {
+		if isPublic(t.step.Entry) && alreadyExists(err) && !x.inTransaction(t) {
 			// Every database has it; pg_dump before 11 makes it all the same.
 			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
 		}
-		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.transaction && ctx.Err() == nil && !s.lost() {
+		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 && t.step.Entry.Kind == toc.DatabaseProperties {
 				x.eachApart(ctx, s, t, i, parts)
 				continue

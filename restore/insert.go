@@ -119,7 +119,7 @@ func (x *executor) insertAll(ctx context.Context, s *session, t *task, b *insert
 		t.rows += rowsOf(results, mark)
 		return
 	}
-	if len(b.sql) == 1 || x.transaction || s.lost() || ctx.Err() != nil {
+	if len(b.sql) == 1 || x.inTransaction(t) || s.lost() || ctx.Err() != nil {
 		t.fail(b.sql[0], RoleLoad, err)
 		return
 	}

@@ -14,7 +14,7 @@ import (
 // it finds. Where none can be made, the restore goes on without.
 func (w *work) openJournal(ctx context.Context, s *session) error {
 	w.journalOpened = true
-	if w.opts.NoJournal || w.opts.SingleTransaction {
+	if w.opts.NoJournal || w.opts.SingleTransaction || w.opts.asOwners() {
 		if w.opts.Resume {
 			return ErrNothingToResume
 		}

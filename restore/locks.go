@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/pgarc/pgarc/toc"
@@ -13,11 +14,17 @@ const (
 	lockPublication = "\x00publication" // the list of one publication
 )
 
+// lockIndexes is the pseudo namespace of all indexes of one partition. What
+// reads the table locks each of them, which INDEX ATTACH has to wait for, and
+// building more of them has not.
+const lockIndexes = "\x00indexes"
+
 func relationOf(e *toc.Entry) Relation { return Relation{e.Namespace, e.Tag} }
 
 // locks returns the locks that the statements of an entry take. The table of
-// modes is that of docs/restore.md section 12.1, read from
-// pg_locks of 15, 17 and 18. Pre-data steps run alone and need none.
+// modes is that of docs/restore.md section 12.1; TestLockTable and
+// TestLocksOfPlan read it from pg_locks of 14 to 18. Pre-data steps run alone
+// and need none.
 func (ts *tables) locks(e *toc.Entry) []Lock {
 	switch e.Kind {
 	case toc.TableData:
@@ -28,20 +35,24 @@ func (ts *tables) locks(e *toc.Entry) []Lock {
 		return ts.attachLocks(e)
 	case toc.TableAttach: // in the main phase only if the partitioned table was there before
 		return ts.onTables(e, AccessExclusive, true)
-	case toc.FKConstraint, toc.Trigger:
-		// Both are cloned to every partition, and a foreign key puts
-		// triggers on the referenced table too.
+	case toc.FKConstraint:
+		// Cloned to every partition, as triggers are. It puts triggers on
+		// the referenced table too.
+		return append(ts.onTables(e, ShareRowExclusive, true), ts.readIndexes(e)...)
+	case toc.Trigger:
 		return ts.onTables(e, ShareRowExclusive, true)
-	case toc.Constraint, toc.CheckConstraint, toc.Rule, toc.Policy, toc.RowSecurity, toc.Default:
+	case toc.Rule:
+		return ts.ruleLocks(e)
+	case toc.Constraint, toc.CheckConstraint, toc.Policy, toc.RowSecurity, toc.Default:
 		return ts.onOwnTable(e, AccessExclusive)
 	case toc.Statistics:
 		return ts.onTables(e, ShareUpdateExclusive, false)
 	case toc.StatisticsData:
-		return append(ts.onTables(e, ShareUpdateExclusive, false), Lock{relationOf(e), ShareUpdateExclusive})
+		return ts.statisticsLocks(e)
 	case toc.SequenceSet:
 		return []Lock{{relationOf(e), RowExclusive}}
 	case toc.MaterializedViewData:
-		return append(ts.onTables(e, AccessShare, false), Lock{relationOf(e), AccessExclusive})
+		return ts.refreshLocks(e)
 	case toc.PublicationTable:
 		publication := Lock{Relation{lockPublication, ts.toc.NameOf(e).Table}, AccessExclusive}
 		return append(ts.onTables(e, ShareUpdateExclusive, false), publication)
@@ -89,6 +100,19 @@ func (ts *tables) onTables(e *toc.Entry, mode LockMode, descendants bool) []Lock
 // onOwnTable locks the table that the entry changes, and holds off changes of
 // the others that its expressions mention.
 func (ts *tables) onOwnTable(e *toc.Entry, mode LockMode) []Lock {
+	return ts.onOwnAndOthers(e, mode, AccessShare)
+}
+
+// ruleLocks: the tables that a rule writes into are locked as by writing. Which
+// they are its text would tell; a rule that makes a view writes nothing.
+func (ts *tables) ruleLocks(e *toc.Entry) []Lock {
+	if ts.toc.NameOf(e).Name == "_RETURN" {
+		return ts.onOwnTable(e, AccessExclusive)
+	}
+	return ts.onOwnAndOthers(e, AccessExclusive, RowExclusive)
+}
+
+func (ts *tables) onOwnAndOthers(e *toc.Entry, mode, others LockMode) []Lock {
 	own := Relation{e.Namespace, ts.toc.NameOf(e).Table}
 	if e.Kind == toc.RowSecurity {
 		own.Name = e.Tag
@@ -97,7 +121,7 @@ func (ts *tables) onOwnTable(e *toc.Entry, mode LockMode) []Lock {
 		return ts.onTables(e, mode, false)
 	}
 	locks := []Lock{{own, mode}}
-	for _, l := range ts.onTables(e, AccessShare, false) {
+	for _, l := range ts.onTables(e, others, false) {
 		if l.Relation != own {
 			locks = append(locks, l)
 		}
@@ -123,7 +147,80 @@ func (ts *tables) validateLocks(e *toc.Entry) []Lock {
 			locks = append(locks, Lock{relationOf(x), mode})
 		}
 	}
+	return append(locks, ts.readIndexes(e)...)
+}
+
+// readIndexes locks the indexes of all partitions that an entry depends on, or
+// that are below what it depends on, as reading does.
+func (ts *tables) readIndexes(e *toc.Entry) []Lock {
+	var locks []Lock
+	for _, d := range ts.graph.Deps(e) {
+		if !isTable(d) {
+			continue
+		}
+		for _, x := range ts.withDescendants(d) {
+			if ts.parent[x.ID] != nil {
+				locks = append(locks, Lock{indexesOf(x), AccessShare})
+			}
+		}
+	}
 	return locks
+}
+
+func indexesOf(table *toc.Entry) Relation {
+	return Relation{lockIndexes, table.Namespace + "." + table.Tag}
+}
+
+// refreshLocks: a refresh reads what its query names, and through views what
+// theirs name.
+func (ts *tables) refreshLocks(e *toc.Entry) []Lock {
+	locks := []Lock{{relationOf(e), AccessExclusive}}
+	list := []*toc.Entry{e}
+	seen := map[toc.DumpID]bool{e.ID: true}
+	for i := 0; i < len(list); i++ {
+		for _, d := range ts.queried(list[i]) {
+			own := relationOf(d) == relationOf(e)
+			if !isRelation(d) || seen[d.ID] {
+				continue
+			}
+			seen[d.ID] = true
+			if own || d.Kind == toc.View {
+				list = append(list, d)
+			}
+			if own {
+				continue
+			}
+			for _, x := range ts.withDescendants(d) {
+				locks = append(locks, Lock{relationOf(x), AccessShare})
+			}
+		}
+	}
+	return locks
+}
+
+// queried returns what an entry depends on; of a view in a dependency loop, the
+// query is in a rule of its own.
+func (ts *tables) queried(e *toc.Entry) []*toc.Entry {
+	list := ts.graph.Deps(e)
+	if e.Kind == toc.View {
+		for _, d := range ts.graph.Dependents(e) {
+			if d.Kind == toc.Rule && ts.toc.NameOf(d).Name == "_RETURN" {
+				list = slices.Concat(list, ts.graph.Deps(d))
+			}
+		}
+	}
+	return list
+}
+
+// statisticsLocks: those of an index are the business of its table too.
+func (ts *tables) statisticsLocks(e *toc.Entry) []Lock {
+	locks := []Lock{{relationOf(e), ShareUpdateExclusive}}
+	for _, d := range ts.graph.Deps(e) {
+		if isIndex(d) {
+			locks = append(locks, ts.onTables(d, ShareUpdateExclusive, false)...)
+		}
+	}
+	return append(locks, ts.onTables(e, ShareUpdateExclusive, false)...)
 }
 
 // dataLocks: COPY writes into its table, or via the root into any partition,
@@ -169,6 +266,13 @@ func (ts *tables) attachLocks(e *toc.Entry) []Lock {
 	locks := []Lock{{relationOf(e), AccessExclusive}}
 	if parent := ts.attachParent(e); parent != nil {
 		locks = append(locks, Lock{Relation{parent.Namespace, ts.toc.NameOf(parent).Name}, ShareUpdateExclusive})
+	}
+	if child := ts.attachChild(e); child != nil {
+		for _, d := range ts.graph.Deps(child) {
+			if ts.parent[d.ID] != nil {
+				locks = append(locks, Lock{indexesOf(d), AccessExclusive})
+			}
+		}
 	}
 	for _, d := range ts.graph.Deps(e) {
 		if !isTable(d) {

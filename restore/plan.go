@@ -31,6 +31,7 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 		p.connect(s)
 	}
 	p.attachBottomUp()
+	p.cloneTriggersFirst()
 	p.marksLast()
 	p.afterAnalyze()
 	p.attachAfterIndexes()
@@ -46,10 +47,6 @@ type planner struct {
 	plan   Plan
 	keys   map[string]int          // how many steps of an entry do the same
 	steps  map[toc.DumpID][]StepID // that make or load an entry
-}
-
-func (p *planner) scriptOptions() script.Options {
-	return script.Options{NoOwner: p.opts.NoOwner, NoTablespaces: p.opts.NoTablespaces, NoTableAM: p.opts.NoTableAM}
 }
 
 func (p *planner) add(s *Step) {
@@ -141,7 +138,7 @@ func (p *planner) addEntry(e *toc.Entry, phase Phase) error {
 }
 
 func (p *planner) addCreate(e *toc.Entry, phase Phase) error {
-	o := p.scriptOptions()
+	o := p.opts.script()
 	made := p.opts.Only.reduced(e)
 	create, err := script.Create(p.sel.TOC, made, o)
 	if err != nil {
@@ -179,23 +176,26 @@ func (p *planner) addData(e *toc.Entry, phase Phase) {
 	}
 	s.Quick = p.isQuick(s)
 	if p.opts.DisableTriggers && !p.sel.Schema && e.Kind == toc.TableData {
-		before := p.asSuperuser(script.DisableTriggers(e))
-		after := p.asSuperuser(script.EnableTriggers(e))
+		before := p.asSuperuser(e, script.DisableTriggers(e))
+		after := p.asSuperuser(e, script.EnableTriggers(e))
 		s.Statements = slices.Concat(statements(before, RoleBefore), s.Statements, statements(after, RoleAfter))
 	}
 	p.add(s)
 }
 
-// asSuperuser surrounds a statement by the switch to the role of -S.
-func (p *planner) asSuperuser(sql string) []string {
-	if p.opts.Superuser == "" {
+// asSuperuser surrounds a statement by the switch to the role of -S, and back
+// to the user who loads the data: the entry's owner, or who connected.
+func (p *planner) asSuperuser(e *toc.Entry, sql string) []string {
+	var super, user script.State
+	asOwner := user.BecomeOwner(p.sel.TOC, e, p.opts.script())
+	if p.opts.Superuser == "" && asOwner == nil {
 		return []string{sql}
 	}
-	list := []string{
-		"SET SESSION AUTHORIZATION " + script.Literal(p.opts.Superuser, p.sel.TOC.StdStrings) + ";",
-		sql,
-		"SET SESSION AUTHORIZATION DEFAULT;",
+	list := append(super.User(p.sel.TOC, p.opts.Superuser), sql)
+	if asOwner != nil {
+		return append(list, asOwner...)
 	}
+	list = append(list, user.User(p.sel.TOC, "")...)
 	if p.opts.Role != "" { // the switch has undone it
 		list = append(list, "SET ROLE "+script.Ident(p.opts.Role)+";")
 	}

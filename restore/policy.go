@@ -59,10 +59,10 @@ func ParsePolicy(names []string) (Policy, error) {
 	return p, nil
 }
 
-// ignores applies the policy of the options. A failure ends a single
-// transaction, whatever it is.
+// ignores applies the policy of the options. A failure ends a transaction of
+// several steps, whatever it is.
 func (o *Options) ignores(e *StepError) bool {
-	return !o.SingleTransaction && o.Policy.Ignores(e)
+	return !o.SingleTransaction && o.TransactionSize == 0 && o.Policy.Ignores(e)
 }
 
 // foremost puts the failure of a step first that counts most: one that is not

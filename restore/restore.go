@@ -3,6 +3,7 @@ package restore
 import (
 	"time"
 
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -18,6 +19,11 @@ type Options struct {
 	SingleTransaction bool // -1: all or nothing; implies one job and ExitOnError
 	ExitOnError       bool // -e: stop at the first failure
 
+	// TransactionSize commits after so many commands, as pg_restore does, on
+	// the connection that works alone; 0: each statement is a transaction.
+	// It implies ExitOnError, no journal and no rewrites.
+	TransactionSize int
+
 	Clean    bool // -c: drop what is to be restored first
 	IfExists bool // with Clean: DROP … IF EXISTS
 
@@ -29,7 +35,22 @@ type Options struct {
 	DisableTriggers bool   // --disable-triggers: of the tables whose data are loaded, in data-only restores
 	Superuser       string // -S: the role that may disable triggers; empty: the connected one
 
+	// SessionAuthorization makes every object as its owner, by SET SESSION
+	// AUTHORIZATION, instead of giving it to the owner afterwards
+	// (--use-set-session-authorization). A user whom the session cannot
+	// become ends the restore. Role then counts only until the first switch.
+	// There is no journal, which only the user who connected could write.
+	SessionAuthorization bool
+
 	EnableRowSecurity bool // --enable-row-security
+
+	// Mapping gives schemas, roles and tablespaces other names. Selection
+	// goes by the archive's names.
+	Mapping script.Mapping
+
+	// SkipMissing leaves out what needs roles, extensions or tablespaces that
+	// the server does not have.
+	SkipMissing Lacking
 
 	// NoDataForFailedTables leaves out the data of tables that could not be
 	// created, also of those that exist already.
@@ -73,6 +94,14 @@ type Options struct {
 	OnEvent func(Event)
 }
 
+// script returns those options that change the statements of entries.
+func (o Options) script() script.Options {
+	return script.Options{NoOwner: o.NoOwner, NoTablespaces: o.NoTablespaces, NoTableAM: o.NoTableAM, SessionAuthorization: o.SessionAuthorization}
+}
+
+// asOwners reports whether the sessions change users.
+func (o *Options) asOwners() bool { return o.SessionAuthorization && !o.NoOwner }
+
 // A Rewrite is a way to come to the state that the archive's own statements
 // lead to, in less time. Values can be joined by |.
 type Rewrite uint16
@@ -91,10 +120,18 @@ const (
 	AllRewrites Rewrite = 1<<iota - 1
 )
 
-// has reports whether a rewrite is made. What has to stop at the first failure
-// sends nothing ahead.
+// normal returns the options with what some imply of others.
+func (o Options) normal() Options {
+	if o.TransactionSize > 0 {
+		o.ExitOnError, o.NoJournal, o.Without = true, true, AllRewrites
+	}
+	return o
+}
+
+// has reports whether a rewrite is made. What has to stop at the first failure,
+// if only that to become another user, sends nothing ahead.
 func (o *Options) has(r Rewrite) bool {
-	return o.Without&r == 0 && !o.SingleTransaction && !(r == RewriteAhead && o.ExitOnError)
+	return o.Without&r == 0 && !o.SingleTransaction && !(r == RewriteAhead && (o.ExitOnError || o.asOwners()))
 }
 
 // EventType says what an [Event] reports.
@@ -150,16 +187,18 @@ type Running struct {
 
 // A Result is what a restore did.
 type Result struct {
-	Steps    int // steps in the plan, without those that go on with an entry which failed
-	Restored int // steps that ended well
-	Failed   []*StepError
-	Skipped  []Skip
-	Ignored  []*StepError // failures that do not count, by [Options.Policy]
-	LeftOut  []Skip       // comments, labels and grants on what failed and was ignored; they do not count either
-	Left     int          // steps never begun, because the restore was stopped
-	Earlier  int          // steps that an earlier run had done
+	Steps        int // steps in the plan, without those that go on with an entry which failed
+	Restored     int // steps that ended well
+	Failed       []*StepError
+	Skipped      []Skip
+	Ignored      []*StepError // failures that do not count, by [Options.Policy]
+	IgnoredSkips []Skip       // comments, labels and grants on what failed and was ignored; they do not count either
+	Left         int          // steps never begun, because the restore was stopped
+	Earlier      int          // steps that an earlier run had done
 
 	Journal bool // the database holds a journal, by which the restore can be gone on with
+
+	LeftOut []script.LeftOut // because of Options.SkipMissing; not among the steps, or in part
 
 	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction
 	Interrupted bool // the context was cancelled
@@ -178,7 +217,7 @@ type Result struct {
 
 // complete reports whether nothing is left to do.
 func (r *Result) complete() bool {
-	return len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Restored+r.Earlier+len(r.Ignored)+len(r.LeftOut) >= r.Steps && !r.Interrupted && !r.Stopped
+	return len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Restored+r.Earlier+len(r.Ignored)+len(r.IgnoredSkips) >= r.Steps && !r.Interrupted && !r.Stopped
 }
 
 // Skip is a step that was not run because another one failed.

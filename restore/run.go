@@ -10,7 +10,6 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgarc/pgarc/archive"
-	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -22,6 +21,7 @@ import (
 // cancelled, running statements are cancelled on the server, and the Result
 // says what was done; that is no error either. A stream is closed then.
 func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Options) (*Result, error) {
+	opts = opts.normal()
 	damage := a.Locate(ctx)
 	if damage != nil && !errors.Is(damage, archive.ErrTruncated) && !errors.Is(damage, archive.ErrCorrupt) {
 		return nil, damage
@@ -47,7 +47,7 @@ func Run(ctx context.Context, a *archive.Reader, config *pgconn.Config, opts Opt
 		exec: executor{
 			toc:          a.TOC,
 			source:       a,
-			script:       script.Options{NoOwner: opts.NoOwner, NoTablespaces: opts.NoTablespaces, NoTableAM: opts.NoTableAM},
+			script:       opts.script(),
 			transaction:  opts.SingleTransaction,
 			binaryCopies: opts.has(RewriteBinary),
 			createBlobs:  !ownBlobs,
@@ -77,7 +77,10 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	}
 	w.opts.ServerVersion = serverVersion(first.conn)
 	w.result.Server = first.conn.ParameterStatus("server_version")
-	w.plan, err = NewPlan(w.opts.Selection.Apply(w.exec.toc), w.opts)
+	sel, err := w.choose(ctx, first)
+	if err == nil {
+		w.plan, err = NewPlan(sel, w.opts)
+	}
 	if err != nil {
 		first.close()
 		return nil, err
@@ -113,6 +116,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		w.skipDone()
 	}
 	err = w.loop(ctx)
+	w.rollBackBatch()
 	switch {
 	case !w.opts.SingleTransaction:
 		if err == nil && ctx.Err() == nil {

@@ -37,7 +37,10 @@ func TestSameAsPgRestore(t *testing.T) {
 			continue
 		}
 		flags := "-j4"
-		if f.Format == "tar" { // which pg_restore reads from front to back only
+		switch {
+		case f.Format == "tar": // which pg_restore reads from front to back only
+			flags = ""
+		case strings.HasSuffix(f.Name, "/kinds"): // where it disables a partition's trigger before there is one
 			flags = ""
 		}
 		t.Run(f.Name, func(t *testing.T) {
@@ -99,6 +102,9 @@ func TestSameOptions(t *testing.T) {
 		{"one schema", restore.Options{Jobs: 4, Selection: toc.Selection{Schemas: []string{"public"}}}, "-n public -j4", ""},
 		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true}, "-c --if-exists -j4", "-1"},
 		{"single transaction", restore.Options{SingleTransaction: true}, "-1", ""},
+		{"transaction size", restore.Options{Jobs: 4, TransactionSize: 50}, "-1", ""},
+		{"transaction size, jobs 1", restore.Options{TransactionSize: 7}, "-1", ""},
+		{"archive's own statements", restore.Options{Jobs: 4, Without: restore.AllRewrites}, "-j4", ""},
 		{"one table", restore.Options{Jobs: 4, Selection: toc.Selection{Tables: []string{"tags"}}}, "-t tags -j4", ""},
 		{"sections", restore.Options{Jobs: 4, Selection: toc.Selection{Sections: []toc.Section{toc.SectionPreData, toc.SectionData}}}, "--section=pre-data --section=data -j4", ""},
 	} {
@@ -136,7 +142,7 @@ func TestNewerServer(t *testing.T) {
 			addRoles(t, s)
 			db := scratchtest.Database(t, s)
 			r := run(t, s, f.Path, db, restore.Options{Jobs: 4})
-			expectNoFailures(t, withoutLZ4(r))
+			expectNoFailures(t, withoutLabels(withoutLZ4(r)))
 			if strings.HasSuffix(f.Name, "/c-gzip") {
 				other := scratchtest.Database(t, s)
 				script(t, s, f.SQLPath, other)
@@ -160,10 +166,23 @@ func withoutLZ4(r *restore.Result) *restore.Result {
 	return r
 }
 
+// withoutLabels takes from a result what needs the label provider of
+// fixtures/sql/kinds/label.c. TestSecurityLabels has that.
+func withoutLabels(r *restore.Result) *restore.Result {
+	r.Failed = slices.DeleteFunc(r.Failed, func(f *restore.StepError) bool {
+		if f.Step.Entry.Kind != toc.SecurityLabel || f.PgError() == nil || f.PgError().Message != `security label provider "pgarc" is not loaded` {
+			return false
+		}
+		r.Restored++
+		return true
+	})
+	return r
+}
+
 // isPartial reports whether a fixture holds only a part of a database, which
 // does not restore by itself.
 func isPartial(f fixtures.Fixture) bool {
-	for _, name := range []string{"c-data", "c-data-section", "c-post", "c-statistics-only", "c-via-root", "c-two-tables", "c-column-inserts", "c-odd-schema", "c-pre", "c-exclude-data"} {
+	for _, name := range []string{"c-data", "c-data-section", "c-post", "c-statistics-only", "c-via-root", "c-two-tables", "c-column-inserts", "c-odd-schema", "c-pre", "c-exclude-data", "kinds-upgrade"} {
 		if strings.HasSuffix(f.Name, "/"+name) {
 			return true
 		}
@@ -325,9 +344,10 @@ func psql(t *testing.T, s *pgscratch.Server, db, sql string) string {
 }
 
 // dump is what pg_dump says of a database, with the rows of each table sorted.
+// A restore with failures leaves its journal.
 func dump(t *testing.T, s *pgscratch.Server, db string) string {
 	t.Helper()
-	cmd := exec.Command(scratchtest.Tool(t, s, "pg_dump"), "-d", s.ConnString(db))
+	cmd := exec.Command(scratchtest.Tool(t, s, "pg_dump"), "-N", restore.JournalSchema, "-d", s.ConnString(db))
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -107,6 +107,20 @@ func (s *Scheduler) Phase() Phase { return s.phase }
 // Left returns how many steps of a phase have not ended.
 func (s *Scheduler) Left(p Phase) int { return s.left[p] }
 
+// AllLeft returns how many steps of the plan have not ended.
+func (s *Scheduler) AllLeft() int {
+	n := 0
+	for _, left := range s.left {
+		n += left
+	}
+	return n
+}
+
+// serialLeft returns how many steps of the serial phases have not ended.
+func (s *Scheduler) serialLeft() int {
+	return s.left[PhaseDrop] + s.left[PhaseDatabase] + s.left[PhasePreData]
+}
+
 // Next begins a step and returns it; false if none can begin now. When none
 // runs either, all have ended.
 func (s *Scheduler) Next() (*Step, bool) {

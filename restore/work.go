@@ -43,7 +43,8 @@ type work struct {
 	archive  *archive.Reader
 	losses   map[StepID]int // how often a step has lost its connection
 
-	journalOpened bool // or found to be not wanted
+	journalOpened bool  // or found to be not wanted
+	batch         batch // belongs to the one task that runs, and between tasks to the loop
 	keeper        *keeper
 	waits         chan map[uint32]Wait
 	lastWaits     map[uint32]Wait // by process
@@ -191,7 +192,7 @@ func (w *work) aheadMost() int {
 
 // give adds a step to what a slot works on.
 func (w *work) give(s *slot, step *Step) {
-	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0}
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0, batched: w.batched(step)}
 	t.knows(w.exec.journal.before(step))
 	s.tasks = append(s.tasks, t)
 	if w.stream != nil && step.FromStream {
@@ -230,7 +231,9 @@ func (w *work) work(ctx context.Context, s *slot) {
 		w.runMany(ctx, s.session, s.tasks)
 		return
 	}
-	w.runOne(ctx, s.session, s.tasks[0])
+	if w.beginBatch(ctx, s.session, s.tasks[0]) {
+		w.runOne(ctx, s.session, s.tasks[0])
+	}
 }
 
 // collect takes back a slot whose tasks have ended.
@@ -249,10 +252,18 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 		s.session = nil
 	}
 	for _, t := range tasks {
-		if !s.alive && w.requeue(ctx, t) {
+		switch {
+		case t.fatal != nil && ctx.Err() == nil:
+			return t.fatal
+		case t.fatal != nil: // interrupted: it is one of those left
+			continue
+		case !s.alive && w.requeue(ctx, t):
 			continue
 		}
 		w.record(ctx, s, t)
+		if err := w.endOfBatch(ctx, s, t); err != nil {
+			return err
+		}
 		if t.step.Reconnect != "" {
 			w.moveTo(t.step.Reconnect)
 		}
@@ -398,7 +409,7 @@ func (w *work) skip(tried, cause *Step, skipped []*Step) {
 			continue
 		}
 		if w.ignored[cause.ID] && isAttachment(step.Entry) {
-			w.result.LeftOut = append(w.result.LeftOut, Skip{Step: step, Cause: cause})
+			w.result.IgnoredSkips = append(w.result.IgnoredSkips, Skip{Step: step, Cause: cause})
 			continue
 		}
 		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: cause})
@@ -419,7 +430,7 @@ func (w *work) finish(ctx context.Context) *Result {
 	r.Begun, r.Duration = w.begun, time.Since(w.begun)
 	r.Database = w.config.Database
 	r.Slowest = w.times
-	r.Left = r.Steps - r.Earlier - r.Restored - len(r.Failed) - len(r.Skipped) - len(r.Ignored) - len(r.LeftOut)
+	r.Left = r.Steps - r.Earlier - r.Restored - len(r.Failed) - len(r.Skipped) - len(r.Ignored) - len(r.IgnoredSkips)
 	for p, t := range w.phases {
 		if !t.first.IsZero() {
 			r.Phases = append(r.Phases, PhaseTime{Phase(p), w.counted[p], t.last.Sub(t.first)})

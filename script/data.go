@@ -31,7 +31,7 @@ func (s *writer) rows(e *toc.Entry) {
 		s.print(s.state.User(s.toc, s.o.Superuser)...)
 		s.print(DisableTriggers(e))
 	}
-	s.print(s.state.becomeOwner(s.toc, e, s.o.Options)...)
+	s.print(s.state.BecomeOwner(s.toc, e, s.o.Options)...)
 	s.print(s.state.Schema(s.toc, e.Namespace)...)
 	s.print(e.Copy)
 	if !s.stream(e) && e.Copy != "" {

@@ -28,6 +28,10 @@ type ForeignKey struct {
 // false where it is anything else than one foreign key, recognised to its last
 // token, or is one that must not be validated: NOT VALID or NOT ENFORCED where
 // it came from.
+//
+// The text does not tell whether Parent is partitioned. Then servers before 18
+// validate the constraint, but not the copies of it that refer to the
+// partitions: the end state would not be the same.
 func SplitForeignKey(defn string, stdStrings bool) (fk ForeignKey, ok bool) {
 	r := newReader(defn, stdStrings)
 	r.words("alter table")

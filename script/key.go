@@ -7,21 +7,23 @@ package script
 // Statements end in a semicolon. Before CREATE UNIQUE INDEX as before ADD
 // CONSTRAINT, default_tablespace is to be set to the entry's tablespace.
 type Key struct {
-	Table  RelationName
-	Name   string     // of the constraint and of its index, unquoted
-	Index  string     // CREATE UNIQUE INDEX name ON …;
-	Attach string     // ALTER TABLE ONLY … ADD CONSTRAINT name … USING INDEX name …;
-	Then   []FollowUp // what the definition goes on with
-
-	Columns []string // unquoted
-	Primary bool
+	Table   RelationName
+	Name    string     // of the constraint and of its index, unquoted
+	Primary bool       // PRIMARY KEY, else UNIQUE
+	Columns []string   // unquoted
+	Index   string     // CREATE UNIQUE INDEX name ON …;
+	Attach  string     // ALTER TABLE ONLY … ADD CONSTRAINT name … USING INDEX name …;
+	Then    []FollowUp // what the definition goes on with
 }
 
 // SplitKey takes the definition of a CONSTRAINT entry apart. ok is false where
 // it is anything else than a key, recognised to its last token, or is one that
-// cannot be made from an index (WITHOUT OVERLAPS). The table must not be
-// partitioned (the server refuses USING INDEX there), which the text does not
-// tell.
+// cannot be made from an index (WITHOUT OVERLAPS).
+//
+// The text does not tell whether the end state will be the same, which it is
+// but in two cases: servers refuse USING INDEX on partitioned tables, and since
+// 18 a PRIMARY KEY made so on a partition, or on a table that inherits, turns
+// inherited NOT NULL constraints into the table's own (conislocal).
 func SplitKey(defn string, stdStrings bool) (k Key, ok bool) {
 	r := newReader(defn, stdStrings)
 	r.words("alter table only")
@@ -33,13 +35,13 @@ func SplitKey(defn string, stdStrings bool) (k Key, ok bool) {
 	quoted := r.text(name, r.at)
 
 	kind, nulls := "PRIMARY KEY", ""
-	if !r.found("primary key") {
+	if k.Primary = r.found("primary key"); !k.Primary {
 		kind = "UNIQUE"
 		r.words("unique")
 		nulls = r.nulls()
 	}
 	columns, index := r.columns()
-	k.Columns, k.Primary = columns, kind == "PRIMARY KEY"
+	k.Columns = columns
 	if r.found("include") {
 		_, include := r.columns()
 		index += " INCLUDE " + include

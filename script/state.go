@@ -35,12 +35,13 @@ func (s *State) Before(t *toc.TOC, e *toc.Entry, o Options) []string {
 
 // BeforeDrop returns the settings that have to precede the entry's drop.
 func (s *State) BeforeDrop(t *toc.TOC, e *toc.Entry, o Options) []string {
-	return append(s.becomeOwner(t, e, o), s.Schema(t, e.Namespace)...)
+	return append(s.BecomeOwner(t, e, o), s.Schema(t, e.Namespace)...)
 }
 
-// becomeOwner returns the switch to the entry's owner, if objects are to be
-// created by their owners.
-func (s *State) becomeOwner(t *toc.TOC, e *toc.Entry, o Options) []string {
+// BecomeOwner returns the switch to the entry's owner, if objects are to be
+// created by their owners. It is the first of what Before and BeforeDrop
+// return; what it returned once they do not return again. See [State.User].
+func (s *State) BecomeOwner(t *toc.TOC, e *toc.Entry, o Options) []string {
 	if o.NoOwner || !o.SessionAuthorization {
 		return nil
 	}

@@ -58,6 +58,7 @@ Options:
                       last is a summary
   -h, --help          show this help
 
+` + mappingHelp + `
 -t, -n, --type may be given several times, and make NAME optional.
 
 ` + exitStatusHelp
@@ -65,6 +66,7 @@ Options:
 // ddlOptions are the options of pgarc ddl.
 type ddlOptions struct {
 	filter
+	mapping       mappingFlags
 	log           string
 	drop, owner   bool
 	comments, acl optionalBool
@@ -92,6 +94,7 @@ func (b optionalBool) or(byDefault bool) bool {
 
 func (o *ddlOptions) addFlags(f *pflag.FlagSet) {
 	o.filter.addFlags(f)
+	o.mapping.addFlags(f)
 	f.StringVar(&o.log, "log", "", "what failed, by an error log")
 	f.BoolVar(&o.drop, "drop", false, "DROP statements")
 	f.BoolVar(&o.owner, "owner", false, "ALTER OWNER statements")
@@ -285,11 +288,14 @@ func (c *choice) entries() []*toc.Entry {
 
 // write prints what was chosen as SQL or JSON. What script warns of goes to talk.
 func (c *choice) write(w *bufio.Writer, talk io.Writer) error {
-	entries := c.entries()
-	if c.json {
-		return writeDDLJSON(w, c.toc, entries, c.matches)
+	t, entries, err := c.mapping.apply(c.toc, c.entries(), talk)
+	if err != nil {
+		return err
 	}
-	warnings, err := script.WriteDDL(w, c.toc, entries, script.DDLOptions{Drop: c.drop, Owner: c.owner, Comments: true, ACL: true})
+	if c.json {
+		return writeDDLJSON(w, t, entries, c.matches)
+	}
+	warnings, err := script.WriteDDL(w, t, entries, script.DDLOptions{Drop: c.drop, Owner: c.owner, Comments: true, ACL: true})
 	for _, warning := range warnings {
 		fmt.Fprintf(talk, "pgarc: warning: %s: %s\n", entryTitle(c.toc, warning.Entry), visible(warning.Text))
 	}

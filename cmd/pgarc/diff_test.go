@@ -228,3 +228,53 @@ func TestDiffDamage(t *testing.T) {
 		t.Errorf("cut in its table of contents: exit status %d, want %d; stderr:\n%s", status, exitArchive, stderr)
 	}
 }
+
+// TestDiffVersions: two dumps of one database, by pg_dump 15 and 18, differ
+// where pg_dump's own text does, and nowhere else.
+func TestDiffVersions(t *testing.T) {
+	got := diffNames(t, "--rows", fixtures.Get(t, "15/kinds").Path, fixtures.Get(t, "18/kinds-of-15").Path)
+	want := []string{
+		// Since 17 large objects come in groups.
+		"removed BLOB 4200000001", "removed BLOB 4200000002", "removed BLOB 4200000003", "removed BLOBS BLOBS: 3 large objects",
+		"added BLOB METADATA 4200000001..4200000002", "added BLOB METADATA 4200000003",
+		"added BLOBS 4200000001..4200000002: 2 large objects", "added BLOBS 4200000003: 1 large object",
+		"changed FOREIGN TABLE zoo.far: definition",                         // ALTER FOREIGN TABLE ONLY
+		"changed DEFAULT ACL zoo.DEFAULT PRIVILEGES FOR TABLES: definition", // one blank instead of two
+		"changed SUBSCRIPTION Other sub: definition",                        // run_as_owner = true, for what was the only way
+		"changed SUBSCRIPTION follows: definition",                          // and streaming = off
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}
+
+// TestDiffAlterTable restores kinds, whose entries are of nearly every kind,
+// changes one thing, and dumps again: the difference is that, once the first
+// restore is compared with its own dump.
+func TestDiffAlterTable(t *testing.T) {
+	s := serverFor(t, fixtures.Get(t, "15/kinds"))
+	database := scratchtest.Database(t, s)
+	if _, stderr, status := runArgs(t, "restore", fixtures.Get(t, "15/kinds").Path, "-q", "-d", s.ConnString(database)); status != exitOK {
+		t.Fatalf("restore: exit status %d\n%s", status, stderr)
+	}
+	before := dumpDatabase(t, s, database, "before")
+	if got, want := diffNames(t, "--rows", fixtures.Get(t, "15/kinds").Path, before), []string{"removed DATABASE kinds", "added DATABASE " + database}; !slices.Equal(got, want) {
+		t.Errorf("restored and dumped again: got %q, want %q", got, want)
+	}
+	ask(t, s, database, "ALTER TABLE zoo.visits ADD COLUMN weather text DEFAULT 'fair'")
+	got := diffNames(t, "--rows", before, dumpDatabase(t, s, database, "after"))
+	want := []string{}
+	for _, table := range []string{"visits", "visits_new", "visits_old", "visits_old_95", "visits_old_rest"} { // the table and its partitions
+		want = append(want, "changed TABLE zoo."+table+": definition")
+	}
+	for _, table := range []string{"visits_new", "visits_old_95", "visits_old_rest"} {
+		want = append(want, "changed TABLE DATA zoo."+table+": columns")
+	}
+	slices.Sort(got)
+	slices.Sort(want)
+	if !slices.Equal(got, want) {
+		t.Errorf("got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+	}
+}

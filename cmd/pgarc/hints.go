@@ -57,7 +57,10 @@ func hints(err error) []string {
 	var usage *usageError
 	var unknown *unknownNameError
 	var file *fileError
+	var unsafe *unsafeError
 	switch {
+	case errors.As(err, &unsafe):
+		return oneHint(unsafe.hint())
 	case errors.As(err, &usage):
 		return oneHint(usage.hint)
 	case errors.As(err, &unknown):

@@ -67,6 +67,7 @@ As pg_restore would restore it:
       --no-security-labels
 
 ` + beyondHelp + `
+` + mappingHelp + `
 All that take a NAME, TYPE, SCHEMA or --section may be given several times. An
 entry is listed if it passes all that are given.
 
@@ -76,6 +77,7 @@ entry is listed if it passes all that are given.
 type lsOptions struct {
 	filter
 	selection selectionFlags
+	mapping   mappingFlags
 	all       bool
 	verbose   bool
 	format    string
@@ -88,6 +90,7 @@ func (o *lsOptions) addFlags(f *pflag.FlagSet) {
 	o.flags = f
 	o.filter.addFlags(f)
 	o.selection.addMore(f, "")
+	o.mapping.addFlags(f)
 	f.StringArrayVar(&o.sections, "section", nil, "only this section")
 	f.BoolVarP(&o.verbose, "verbose", "v", false, "all entries and what they depend on")
 	f.BoolVarP(&o.all, "all", "a", false, "also the entries that describe the archive")
@@ -136,6 +139,9 @@ func runLs(ctx context.Context, env *env, o lsOptions, args []string) error {
 	name = archive.RedactURL(name)
 	defer r.Close()
 	entries, err := o.entries(env, r.TOC, patterns)
+	if err == nil {
+		r.TOC, entries, err = o.mapping.apply(r.TOC, entries, nil)
+	}
 	if err != nil {
 		return err
 	}

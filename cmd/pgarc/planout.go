@@ -12,19 +12,24 @@ import (
 
 // writePlan is --dry-run: it prints what the options of the selection do and
 // the steps that a restore would take. They are the answer, so they go to
-// stdout.
-func (o *restoreOptions) writePlan(env *env, selected *toc.Selected) error {
+// stdout. was is what is selected, under the names of the archive.
+func (o *restoreOptions) writePlan(env *env, was *toc.Selected) error {
+	selected := o.selected
 	plan, err := restore.NewPlan(selected, o.Options)
 	if err != nil {
 		return err
 	}
 	w := bufio.NewWriterSize(env.stdout, 64<<10)
 	if o.json {
-		if err = writeChoicesJSON(w, selected); err == nil {
+		if err = writeChoicesJSON(w, was); err == nil {
 			err = writePlanJSON(w, selected.TOC, plan)
 		}
 	} else {
-		writeChoices(w, selected, o.verbose)
+		writeChoices(w, was, o.verbose)
+		writeChanges(w, o.Mapping, was, selected)
+		if o.SkipMissing != 0 {
+			fmt.Fprintln(w, "--skip-missing: what the server lacks is known only when restoring; nothing is left out here")
+		}
 		writePlanText(w, plan, o.Options)
 	}
 	if err != nil {

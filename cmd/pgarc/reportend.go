@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/toc"
 )
 
 // An ending is all that there is to say at the end of a restore.
@@ -23,6 +24,7 @@ func (e ending) write(w *bufio.Writer, width int, entries tally, quiet bool) {
 	r := e.result
 	writeFailed(w, r.Failed)
 	writeSkipped(w, r.Skipped)
+	writeLeftOut(w, r.LeftOut)
 	if !quiet {
 		writeIgnored(w, r.Ignored)
 	}
@@ -212,9 +214,7 @@ func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Re
 	if c := result.Checked; c != nil && c.OK() {
 		fmt.Fprintf(w, "  checked: %s in the catalog, %s with as many rows as in the archive\n", howMany64(int64(c.Entries), "object"), howMany64(int64(c.Tables), "table"))
 	}
-	if n := count(result.Failed, func(e *restore.StepError) bool { return e.Exists }); n > 0 {
-		fmt.Fprintf(w, "pgarc: hint: %d failed because the object exists already: restore into an empty database, or with --clean --if-exists\n", n)
-	}
+	writeFailureHints(w, result.Failed)
 	if len(result.Phases) > 0 {
 		t := table{columns: []column{{title: "  PHASE"}, {title: "STEPS", right: true}, {title: "TIME", right: true}}}
 		for _, p := range result.Phases {
@@ -227,6 +227,22 @@ func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Re
 		w.WriteByte('\n')
 		slowestTable(result.Slowest).write(w, width)
 	}
+}
+
+// writeFailureHints says what to do about failures that come in numbers.
+func writeFailureHints(w *bufio.Writer, failed []*restore.StepError) {
+	if n := count(failed, func(e *restore.StepError) bool { return e.Exists }); n > 0 {
+		fmt.Fprintf(w, "pgarc: hint: %d failed because the object exists already: restore into an empty database, or with --clean --if-exists\n", n)
+	}
+	if n := count(failed, lacksLabelProvider); n > 0 {
+		fmt.Fprintf(w, "pgarc: hint: %d failed because the server has no provider of these security labels: load it there (shared_preload_libraries), or leave them out with --no-security-labels\n", n)
+	}
+}
+
+// lacksLabelProvider reports whether no module of the server takes a security
+// label (ExecSecLabelStmt in src/backend/commands/seclabel.c).
+func lacksLabelProvider(e *restore.StepError) bool {
+	return e.Step.Entry.Kind == toc.SecurityLabel && e.SQLState() == "22023" // invalid_parameter_value
 }
 
 func slowestTable(slowest []restore.StepTime) *table {

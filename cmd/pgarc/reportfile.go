@@ -17,27 +17,28 @@ type reportJSON struct {
 	Report  int    `json:"pgarc_report"` // 1; another number would be another schema
 	Version string `json:"pgarc_version"`
 
-	Archive  archiveJSON         `json:"archive"`
-	Database targetJSON          `json:"database"`
-	Options  reportOptionsJSON   `json:"options"`
-	Begun    string              `json:"begun,omitempty"` // absent: nothing was begun
-	Ended    string              `json:"ended"`
-	Seconds  float64             `json:"seconds"`
-	Exit     int                 `json:"exit_status"`
-	Outcome  string              `json:"outcome"`
-	Error    string              `json:"error,omitempty"` // what broke it off
-	Entries  entryCounts         `json:"entries"`
-	Steps    stepCountsJSON      `json:"steps"`
-	Rows     int64               `json:"rows"`
-	Bytes    int64               `json:"bytes"`
-	Phases   []phaseJSON         `json:"phases"`
-	Failed   []reportFailureJSON `json:"failed"`
-	Ignored  []reportFailureJSON `json:"ignored"`
-	Skipped  []reportSkipJSON    `json:"skipped"`
-	LeftOut  []reportSkipJSON    `json:"left_out"` // comments, labels and grants on what was ignored
-	Slowest  []stepTimeJSON      `json:"slowest"`
-	Check    *checkJSON          `json:"check"` // null: not made
-	Next     reportNextJSON      `json:"next"`
+	Archive      archiveJSON         `json:"archive"`
+	Database     targetJSON          `json:"database"`
+	Options      reportOptionsJSON   `json:"options"`
+	Begun        string              `json:"begun,omitempty"` // absent: nothing was begun
+	Ended        string              `json:"ended"`
+	Seconds      float64             `json:"seconds"`
+	Exit         int                 `json:"exit_status"`
+	Outcome      string              `json:"outcome"`
+	Error        string              `json:"error,omitempty"` // what broke it off
+	Entries      entryCounts         `json:"entries"`
+	Steps        stepCountsJSON      `json:"steps"`
+	Rows         int64               `json:"rows"`
+	Bytes        int64               `json:"bytes"`
+	Phases       []phaseJSON         `json:"phases"`
+	Failed       []reportFailureJSON `json:"failed"`
+	Ignored      []reportFailureJSON `json:"ignored"`
+	Skipped      []reportSkipJSON    `json:"skipped"`
+	IgnoredSkips []reportSkipJSON    `json:"ignored_skips"` // comments, labels and grants on what was ignored
+	LeftOut      []leftOutJSON       `json:"left_out"`      // by --skip-missing
+	Slowest      []stepTimeJSON      `json:"slowest"`
+	Check        *checkJSON          `json:"check"` // null: not made
+	Next         reportNextJSON      `json:"next"`
 }
 
 type targetJSON struct {
@@ -59,14 +60,14 @@ type reportOptionsJSON struct {
 }
 
 type stepCountsJSON struct {
-	Planned  int `json:"planned"`
-	Restored int `json:"restored"`
-	Failed   int `json:"failed"`
-	Ignored  int `json:"ignored"`
-	Skipped  int `json:"skipped"`
-	LeftOut  int `json:"left_out"`
-	Earlier  int `json:"done_before"`
-	Left     int `json:"not_begun"`
+	Planned      int `json:"planned"`
+	Restored     int `json:"restored"`
+	Failed       int `json:"failed"`
+	Ignored      int `json:"ignored"`
+	Skipped      int `json:"skipped"`
+	IgnoredSkips int `json:"ignored_skips"`
+	Earlier      int `json:"done_before"`
+	Left         int `json:"not_begun"`
 }
 
 type checkJSON struct {
@@ -132,18 +133,21 @@ func newCheckJSON(t *toc.TOC, c *restore.Check) *checkJSON {
 }
 
 // newReport makes the report of a restore.
-func (o *restoreOptions) newReport(env *env, name string, a *archive.Reader, database targetJSON, entries tally, end ending) reportJSON {
+func (o *restoreOptions) newReport(env *env, name string, a *archive.Reader, t *toc.TOC, database targetJSON, entries tally, end ending) reportJSON {
 	r := end.result
 	if r == nil {
 		r = new(restore.Result)
 	}
 	j := reportJSON{Report: 1, Version: version(), Archive: newArchiveJSON(name, a), Database: database, Options: o.reportOptions(env),
 		Seconds: r.Duration.Seconds(), Exit: end.status, Outcome: outcome(r, end.err), Entries: entries.counts(),
-		Steps: stepCountsJSON{r.Steps, r.Restored, len(r.Failed), len(r.Ignored), len(r.Skipped), len(r.LeftOut), r.Earlier, r.Left},
-		Rows:  r.Rows, Bytes: r.Bytes, Phases: phasesJSON(r), Slowest: slowestJSON(a.TOC, r), Check: newCheckJSON(a.TOC, r.Checked),
-		Failed: failuresJSON(a.TOC, r.Failed), Ignored: failuresJSON(a.TOC, r.Ignored),
-		Skipped: skipsJSON(a.TOC, r.Skipped), LeftOut: skipsJSON(a.TOC, r.LeftOut),
+		Steps: stepCountsJSON{r.Steps, r.Restored, len(r.Failed), len(r.Ignored), len(r.Skipped), len(r.IgnoredSkips), r.Earlier, r.Left},
+		Rows:  r.Rows, Bytes: r.Bytes, Phases: phasesJSON(r), Slowest: slowestJSON(t, r), Check: newCheckJSON(t, r.Checked),
+		Failed: failuresJSON(t, r.Failed), Ignored: failuresJSON(t, r.Ignored),
+		Skipped: skipsJSON(t, r.Skipped), IgnoredSkips: skipsJSON(t, r.IgnoredSkips), LeftOut: []leftOutJSON{},
 		Next: reportNextJSON{FailedSQL: end.failedSQL, Advice: append([]string{}, adviceFor(r.Failed)...)}}
+	for _, l := range r.LeftOut {
+		j.LeftOut = append(j.LeftOut, newLeftOutJSON(t, l))
+	}
 	j.Archive.Kinds = nil
 	j.Database.ServerVersion = r.Server
 	if r.Database != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -82,6 +83,17 @@ type skippedJSON struct {
 	Cause *stepRef `json:"cause"`
 }
 
+type leftOutJSON struct {
+	Type   string     `json:"type"` // "left_out": because of --skip-missing
+	DumpID toc.DumpID `json:"dump_id"`
+	Kind   toc.Kind   `json:"kind"`
+	Schema string     `json:"schema,omitempty"`
+	Name   string     `json:"name"`
+	What   string     `json:"what"`    // "role", "extension" or "tablespace"
+	Lacks  string     `json:"missing"` // its name
+	Whole  bool       `json:"whole"`   // false: only what names it
+}
+
 type noticeJSON struct {
 	Type string `json:"type"` // "notice"
 	*stepRef
@@ -119,6 +131,7 @@ type restoreSummaryJSON struct {
 	ExitStatus int    `json:"exit_status"`
 	entryCounts
 	DropsFailed int            `json:"drops_failed"`
+	LeftOut     int            `json:"left_out"` // entries, wholly or in part, by --skip-missing
 	Steps       int            `json:"steps"`
 	NotBegun    int            `json:"steps_not_begun"`
 	Rows        int64          `json:"rows"`
@@ -247,12 +260,22 @@ func (r *jsonReporter) finish(end ending) error {
 	if result == nil {
 		result = new(restore.Result)
 	}
+	touched := make(map[toc.DumpID]bool)
+	for _, l := range result.LeftOut {
+		r.write(newLeftOutJSON(r.toc, l))
+		touched[l.Entry.ID] = true
+	}
 	r.write(restoreSummaryJSON{Type: "summary", ExitStatus: end.status, Steps: result.Steps, NotBegun: result.Left,
 		entryCounts: r.entries.counts(), DropsFailed: count(result.Failed, isDrop),
 		Rows: result.Rows, Bytes: result.Bytes, Seconds: result.Duration.Seconds(),
 		Stopped: result.Stopped, Interrupted: result.Interrupted, Phases: phasesJSON(result), Slowest: slowestJSON(r.toc, result),
-		Check: newCheckJSON(r.toc, result.Checked), FailedSQL: end.failedSQL})
+		Check: newCheckJSON(r.toc, result.Checked), FailedSQL: end.failedSQL, LeftOut: len(touched)})
 	return r.err
+}
+
+func newLeftOutJSON(t *toc.TOC, l script.LeftOut) leftOutJSON {
+	n := t.NameOf(l.Entry)
+	return leftOutJSON{"left_out", l.Entry.ID, l.Entry.Kind, n.Schema, n.Name, l.What, l.Name, l.Whole}
 }
 
 func phasesJSON(result *restore.Result) []phaseJSON {

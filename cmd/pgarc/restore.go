@@ -68,6 +68,7 @@ What to restore (as pg_restore):
   -n, -N, -t, -I, -P, -T, --filter and --section may be given several times.
 
 ` + beyondHelp + `
+` + mappingHelp + `
 How:
   -j, --jobs N              connections at work at once; by default one for each
                             processor of this machine, at least 2, at most 8
@@ -76,10 +77,19 @@ How:
   -C, --create              create the archive's database; -d is where to do that
   -1, --single-transaction  all or nothing, on one connection
   -e, --exit-on-error       stop at the first failure
+      --transaction-size N  commit after every N commands or so, on the connection
+                            that works alone; stop at the first failure
   -O, --no-owner            what is made belongs to the user who restores
+      --use-set-session-authorization
+                            make objects as their owners, who need the right to;
+                            a user whom the session cannot become ends the restore
       --no-tablespaces      --no-table-access-method
       --no-data-for-failed-tables
                             leave out the data of tables that could not be made
+      --skip-missing LIST   do without what the server does not have: of roles, the
+                            owners, grants and policies; extensions, with their
+                            comments; tablespaces. LIST is roles,extensions or the
+                            like. What was left out is said at the end
       --disable-triggers    with --data-only: no triggers while loading
   -S, --superuser NAME      ... as this role
       --enable-row-security
@@ -94,8 +104,8 @@ How:
                             only if it was never used. What is there stays as it
                             is, and its triggers fire
       --dry-run             print what each option of the selection keeps and drops,
-                            with -v which entries, and the steps, without a server (but for
-                            --missing)
+                            with -v which entries, and the steps; without a server
+                            but for --missing
 
 If something fails:
       --on-error WHAT     continue (the default), or stop, as -e
@@ -164,16 +174,12 @@ In place of a restore, as in pg_restore:
   -f, --file FILE     write an SQL script (pgarc sql); "-" is stdout; with -v more
                       comments. With it:
       --restrict-key KEY   key for \restrict; by default a random one
-      --transaction-size N  BEGIN and COMMIT around every N objects or so
-      --use-set-session-authorization
-                           make objects as their owners
 
 Where pg_restore stood, pgarc restore can stand, with the same options. What
 differs:
   - -j is on by default, and goes with tar files and every other archive
   - standard input is read only if the archive is "-"; without an archive it is
     $PGARC_ARCHIVE, or the only one in the working directory
-  - with -d it does not take --transaction-size or --use-set-session-authorization
   - a schema public that is there already is not an error; what depends on a
     failure is skipped, not tried
   - the exit status is 3, not 1, if entries failed, and 2 for wrong usage
@@ -231,6 +237,9 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	defer a.Close()
 	var selected *toc.Selected
 	o.Selection, selected, err = o.selection.choose(env, a.TOC)
+	if err == nil {
+		o.selected, err = applyMapping(env, o.Mapping, selected)
+	}
 	if err != nil {
 		return err
 	}
@@ -239,9 +248,9 @@ func runRestore(ctx context.Context, env *env, o *restoreOptions, args []string)
 	}
 	switch script := o.scriptOptions(); {
 	case o.list:
-		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, selected, o.verbose) })
+		return writeOutput(env, script.file, func(w io.Writer) error { return writeSelected(w, a, o.selected, o.verbose) })
 	case o.isScript():
-		return scriptError(ctx, name, script.write(ctx, env, a, selected))
+		return scriptError(ctx, name, script.write(ctx, env, a, o.selected))
 	case o.dryRun && !o.missing:
 		return o.writePlan(env, selected)
 	}
@@ -289,7 +298,7 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	opts.Name, opts.Command = redactURLs(name), resumeCommand(env.args)
 	var rep reporter = newTextReporter(env, o.verbose, o.quiet)
 	if o.json {
-		rep = newJSONReporter(env.stdout, a.TOC)
+		rep = newJSONReporter(env.stdout, o.selected.TOC)
 	}
 	entries := make(tally)
 	opts.OnEvent = func(e restore.Event) {
@@ -304,7 +313,7 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	silence()
 	err = restoreError(ctx, name, err)
 	end := ending{result: result, err: err, status: o.exitStatus(result, err), rules: o.rules(), goOn: opts.Command}
-	end.failedSQL = o.writeFailedSQL(rep, opts, a.TOC, end)
+	end.failedSQL = o.writeFailedSQL(rep, opts, o.selected.TOC, end)
 	unwritten := o.fileReport(env, name, a, cfg, entries, end)
 	unwritten = errors.Join(unwritten, rep.finish(end))
 	switch {
@@ -365,7 +374,7 @@ func (o *restoreOptions) fileReport(env *env, name string, a *archive.Reader, cf
 		return nil
 	}
 	database := targetJSON{Name: cfg.Database, Host: cfg.Host, Port: cfg.Port, User: cfg.User}
-	return writeReport(o.report, o.newReport(env, redactURLs(name), a, database, entries, end))
+	return writeReport(o.report, o.newReport(env, redactURLs(name), a, o.selected.TOC, database, entries, end))
 }
 
 // commandLine is what the user typed, without passwords.

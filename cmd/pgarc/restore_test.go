@@ -396,3 +396,19 @@ func TestRestoreOptionsBind(t *testing.T) {
 		t.Errorf("long forms: got %+v", o)
 	}
 }
+
+// A server without the provider of security labels refuses each of them; all
+// else is there, and the end says what to do.
+func TestRestoreSecurityLabels(t *testing.T) {
+	s := scratchtest.Server(t)
+	path := fixtures.Get(t, "15/labels").Path
+	database := scratchtest.Database(t, s)
+	_, stderr, status := runArgs(t, "restore", path, "-d", s.ConnString(database))
+	const want = "pgarc: hint: 18 failed because the server has no provider of these security labels: load it there (shared_preload_libraries), or leave them out with --no-security-labels\n"
+	if status != exitPartly || !strings.Contains(stderr, want) || !strings.Contains(stderr, "28 entries restored, 18 failed, 0 skipped") {
+		t.Errorf("exit status %d, want %d; stderr:\n%s", status, exitPartly, stderr)
+	}
+	if _, stderr, status := runArgs(t, "restore", path, "--no-security-labels", "-q", "-d", s.ConnString(scratchtest.Database(t, s))); status != exitOK || stderr != "" {
+		t.Errorf("--no-security-labels: exit status %d, stderr:\n%s", status, stderr)
+	}
+}

@@ -7,32 +7,37 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/toc"
 )
 
 // restoreOptions are the options of pgarc restore.
 type restoreOptions struct {
 	conn      connFlags
 	selection selectionFlags
+	mapping   mappingFlags
 	restore.Options
-	script     scriptOptions // -f and what goes with it
-	list       bool          // -l
-	dryRun     bool
-	scratch    bool
-	scratchRun string
-	verbose    bool
-	quiet      bool
-	json       bool
-	spool      string // directory to write standard input to first
-	compat     bool
-	settings   []string                // name=value
-	without    [len(rewriteFlags)]bool // as rewriteFlags
-	missing    bool                    // only what the database lacks
-	onError    string                  // continue or stop
-	ignore     []string                // classes of failures
-	report     string                  // file for the report
-	failedSQL  string                  // file for what failed
-	verify     bool
-	noVerify   bool
+	script      scriptOptions // -f and what goes with it
+	list        bool          // -l
+	dryRun      bool
+	scratch     bool
+	scratchRun  string
+	verbose     bool
+	quiet       bool
+	json        bool
+	spool       string // directory to write standard input to first
+	compat      bool
+	settings    []string                // name=value
+	without     [len(rewriteFlags)]bool // as rewriteFlags
+	missing     bool                    // only what the database lacks
+	skipMissing []string
+	onError     string   // continue or stop
+	ignore      []string // classes of failures
+	report      string   // file for the report
+	failedSQL   string   // file for what failed
+	verify      bool
+	noVerify    bool
+
+	selected *toc.Selected // under other names, if there are any
 
 	flags *pflag.FlagSet // as parsed
 }
@@ -41,12 +46,15 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	o.flags = fs
 	o.conn.addFlags(fs)
 	o.selection.addFlags(fs)
+	o.mapping.addFlags(fs)
+	fs.StringSliceVar(&o.skipMissing, "skip-missing", nil, "do without roles, extensions, tablespaces that the server lacks")
 	fs.IntVarP(&o.Jobs, "jobs", "j", defaultJobs(runtime.NumCPU()), "connections at work at once")
 	fs.BoolVarP(&o.Clean, "clean", "c", false, "drop what is to be restored first")
 	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
 	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "all or nothing")
 	fs.BoolVarP(&o.ExitOnError, "exit-on-error", "e", false, "stop at the first failure")
 	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
+	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
 	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
 	fs.StringVar(&o.Role, "role", "", "SET ROLE after connecting")
@@ -129,8 +137,8 @@ func (o *restoreOptions) setPolicy() error {
 	if o.Policy, err = restore.ParsePolicy(o.ignore); err != nil {
 		return &usageError{"--ignore: " + err.Error(), "as in --ignore ownership,privilege"}
 	}
-	if o.SingleTransaction && len(o.Policy.Ignore) > 0 {
-		return &usageError{"options -1/--single-transaction and --ignore cannot be used together", "the first failure ends a transaction, whatever it is"}
+	if (o.SingleTransaction || o.flags.Changed("transaction-size")) && len(o.Policy.Ignore) > 0 {
+		return &usageError{"--ignore does not go together with -1 and --transaction-size", "the first failure ends a transaction, whatever it is"}
 	}
 	switch {
 	case o.verify:
@@ -162,6 +170,7 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 var restoreConflicts = [][2]string{
 	{"quiet", "verbose"}, {"verify", "no-verify"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
+	{"use-set-session-authorization", "resume"}, {"use-set-session-authorization", "retry-failed"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
 	{"missing", "clean"}, {"missing", "create"}, {"missing", "scratch"}, {"missing", "scratch-run"}, {"missing", "list"}, {"missing", "file"},
 	{"missing", "resume"}, {"missing", "retry-failed"}, {"missing", "restart"},
@@ -171,14 +180,14 @@ var restoreConflicts = [][2]string{
 	{"dbname", "restrict-key"},
 	{"report", "dry-run"}, {"report", "file"}, {"report", "list"}, {"failed-sql", "file"}, {"failed-sql", "list"},
 	{"file", "dry-run"}, {"file", "scratch"}, {"file", "scratch-run"}, {"file", "json"},
+	{"file", "skip-missing"}, {"list", "skip-missing"},
+	{"missing", "rename-schema"}, {"missing", "map-owner"}, {"missing", "map-tablespace"}, // the look-up goes by the archive's names
 	{"list", "dry-run"}, {"list", "scratch"}, {"list", "scratch-run"}, {"list", "json"},
 }
 
 // scriptOnly are options that pgarc restore has for scripts only, and what to
 // do instead.
 var scriptOnly = []struct{ name, hint string }{
-	{"transaction-size", "leave it out: each object is a transaction of its own; -1 restores all in one; -f takes it"},
-	{"use-set-session-authorization", "leave it out: owners are set by ALTER ... OWNER TO; -f takes it"},
 	{"restrict-key", "it is for scripts: leave it out, or use -f"},
 }
 
@@ -203,10 +212,18 @@ func (o *restoreOptions) check() error {
 	if err := o.setPolicy(); err != nil {
 		return err
 	}
+	o.TransactionSize = o.script.TransactionSize
 	if err := o.parseSettings(); err != nil {
 		return err
 	}
 	if err := o.selection.check(); err != nil {
+		return err
+	}
+	var err error
+	if o.Mapping, err = o.mapping.mapping(); err != nil {
+		return err
+	}
+	if o.SkipMissing, err = readLacking(o.skipMissing); err != nil {
 		return err
 	}
 	if o.list || o.isScript() {
@@ -230,6 +247,7 @@ func (o *restoreOptions) scriptOptions() scriptOptions {
 	s.Clean, s.IfExists, s.Create = o.Clean, o.IfExists, o.selection.Create
 	s.SingleTransaction = o.SingleTransaction
 	s.NoOwner, s.NoTablespaces, s.NoTableAM = o.NoOwner, o.NoTablespaces, o.NoTableAM
+	s.SessionAuthorization = o.SessionAuthorization
 	s.Role, s.EnableRowSecurity = o.Role, o.EnableRowSecurity
 	s.DisableTriggers, s.Superuser = o.DisableTriggers, o.Superuser
 	return s

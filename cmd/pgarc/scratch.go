@@ -101,7 +101,7 @@ func (o *restoreOptions) prepareScratch(ctx context.Context, server *pgscratch.S
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 
-	entries := o.Selection.Apply(a.TOC).Entries()
+	entries := o.selected.Entries()
 	if err := makeRoles(ctx, conn, a.TOC.Encoding, neededRoles(entries), say); err != nil {
 		return nil, "", err
 	}

@@ -205,11 +205,11 @@ func TestRestoreConflicts(t *testing.T) {
 		{"-l --scratch", together("-l/--list", "--scratch")},
 		{"-1 --transaction-size 10 -f -", together("-1/--single-transaction", "--transaction-size")},
 		{"--transaction-size 0 -f -", "--transaction-size must be at least 1"},
-		{"--transaction-size 10 -d x", "--transaction-size is not supported with a connection"},
-		{"--use-set-session-authorization -d x", "--use-set-session-authorization is not supported with a connection"},
+		{"--transaction-size 10 -d x", ""},
+
 		{"--restrict-key k", "--restrict-key is not supported with a connection"},
 
-		{"-l", ""}, {"-l -d x", ""}, {"-l -v -f list", ""}, {"-f out.sql", ""}, {"-R -d x", ""},
+		{"-l", ""}, {"-l -d x", ""}, {"-l -v -f list", ""}, {"-f out.sql", ""}, {"-R -d x", ""}, {"--use-set-session-authorization -d x", ""},
 		{"-f - --transaction-size 10 --use-set-session-authorization --restrict-key k -S x -j 4", ""},
 		{"-1 -j 1 -d x", ""}, {"-1 -d x", ""}, {"-Fc -d x", ""}, {"--format=directory -d x", ""},
 		{"--dry-run", ""}, {"--scratch", ""}, {"--scratch-run true", ""}, {"--scratch -d name -j 4", ""},

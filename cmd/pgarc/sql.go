@@ -71,6 +71,7 @@ How:
   -S, --superuser NAME        ... as this role
       --enable-row-security
 
+` + mappingHelp + `
 A tree of files, for putting a schema under version control:
       --split DIR  a file for each object, and DIR/all.sql, which runs them all:
                    psql -d DATABASE -f DIR/all.sql
@@ -97,6 +98,7 @@ question are not loaded, no COMMIT follows, and the last lines say why.
 // sqlOptions are the options of pgarc sql.
 type sqlOptions struct {
 	selection selectionFlags
+	mapping   mappingFlags
 	scriptOptions
 	split string
 	data  bool
@@ -107,6 +109,7 @@ type sqlOptions struct {
 func (o *sqlOptions) addFlags(fs *pflag.FlagSet) {
 	o.flags = fs
 	o.selection.addFlags(fs)
+	o.mapping.addFlags(fs)
 	fs.BoolVarP(&o.verbose, "verbose", "v", false, "comments with ids and places")
 	fs.BoolVar(&o.noRestrict, "no-restrict", false, `no \restrict`)
 	o.addScriptFlags(fs)
@@ -114,6 +117,7 @@ func (o *sqlOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.IfExists, "if-exists", false, "with --clean: where it exists")
 	fs.BoolVarP(&o.SingleTransaction, "single-transaction", "1", false, "one transaction")
 	fs.BoolVarP(&o.NoOwner, "no-owner", "O", false, "set no owners")
+	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 	fs.BoolVar(&o.NoTablespaces, "no-tablespaces", false, "all into the default tablespace")
 	fs.BoolVar(&o.NoTableAM, "no-table-access-method", false, "all with the default access method")
 	fs.StringVar(&o.Role, "role", "", "SET ROLE at the start")
@@ -180,6 +184,10 @@ func runSQL(ctx context.Context, env *env, o *sqlOptions, args []string) error {
 	if err := o.check(); err != nil {
 		return err
 	}
+	mapping, err := o.mapping.mapping()
+	if err != nil {
+		return err
+	}
 	ctx, stop := interruptible(ctx)
 	defer stop()
 	name, a, err := openOnly(ctx, env, args)
@@ -191,6 +199,9 @@ func runSQL(ctx context.Context, env *env, o *sqlOptions, args []string) error {
 		o.selection.SchemaOnly = true
 	}
 	_, selected, err := o.selection.choose(env, a.TOC)
+	if err == nil {
+		selected, err = applyMapping(env, mapping, selected)
+	}
 	if err != nil {
 		return err
 	}

@@ -90,6 +90,72 @@ var sqlArgs = []string{
 	"-a -v",
 	"-a -t accounts --strict-names",
 	"-F c -s --no-acl",
+	"--format=custom --schema-only --no-owner --no-privileges --verbose",
+	"--clean --create --exit-on-error --jobs=4 --section=pre-data",
+	"--data-only --table=statuses --superuser=boss -e -j 2",
+	"--schema=public --exclude-schema=ext_things --single-transaction",
+	"--index=index_statuses_on_uri --function=timestamp_id(text) --trigger=statuses~touch",
+	"--use-list=LIST --no-tablespaces",
+}
+
+// kindsFixtures are the archives of rare and new kinds, and kindsArgs what
+// matters to these.
+var (
+	kindsFixtures = []string{"15/kinds", "17/kinds", "18/kinds-dir", "18/kinds-upgrade", "15/labels", "18/labels"}
+	kindsArgs     = []string{
+		"",
+		"-C -c --if-exists",
+		"-c --if-exists --transaction-size=3",
+		"--no-security-labels",
+		"--no-publications",
+		"--no-subscriptions",
+		"--no-policies",
+		"--no-comments",
+		"--no-table-access-method",
+		"--use-set-session-authorization -v",
+		"-s -O -x",
+		"-a",
+		"-n zoo",
+		"-N zoo -N vault",
+		"-t animals -t heavy -t papers -v",
+		"-P total(integer) -P log_it(text,~integer[]) -T animals~stamp -I animals_other",
+		"--statistics-only",
+		"--section=post-data --no-publications",
+	}
+)
+
+// connectionOptions are those of pg_restore that are not for a script, and
+// those that the tests themselves give.
+var connectionOptions = []string{"dbname", "host", "port", "username", "no-password", "password", "help", "version", "file", "list", "restrict-key"}
+
+// TestSQLOptionsComplete: the table names every option that pg_restore 18 has
+// (docs/restore.md 1.4 and its --help).
+func TestSQLOptionsComplete(t *testing.T) {
+	short := map[string]string{"format": "F", "verbose": "v", "data-only": "a", "clean": "c", "create": "C", "exit-on-error": "e", "index": "I", "jobs": "j",
+		"use-list": "L", "schema": "n", "exclude-schema": "N", "no-owner": "O", "function": "P", "schema-only": "s", "superuser": "S", "table": "t",
+		"trigger": "T", "no-privileges": "x", "single-transaction": "1"}
+	used := make(map[string]bool)
+	for _, line := range slices.Concat(sqlArgs, kindsArgs) {
+		for _, arg := range strings.Fields(line) {
+			name, _, _ := strings.Cut(arg, "=")
+			used[name] = true
+		}
+	}
+	for _, name := range strings.Fields(`dbname file format list verbose version help data-only clean create exit-on-error index jobs use-list
+		schema exclude-schema no-owner function schema-only superuser table trigger no-privileges single-transaction disable-triggers
+		enable-row-security filter if-exists no-comments no-data no-data-for-failed-tables no-policies no-publications no-schema
+		no-security-labels no-statistics no-subscriptions no-table-access-method no-tablespaces restrict-key section statistics
+		statistics-only strict-names transaction-size use-set-session-authorization host port username no-password password role`) {
+		if slices.Contains(connectionOptions, name) {
+			continue
+		}
+		if !used["--"+name] {
+			t.Errorf("no line has --%s", name)
+		}
+		if s := short[name]; s != "" && !used["-"+s] {
+			t.Errorf("no line has -%s", s)
+		}
+	}
 }
 
 // A sqlCase is one line of the table on one archive, with its files in place.
@@ -115,13 +181,17 @@ func btoi(b bool) int {
 func sqlCases(t *testing.T) []sqlCase {
 	dir := t.TempDir()
 	var cases []sqlCase
-	for i, name := range sqlFixtures {
+	for i, name := range slices.Concat(sqlFixtures, kindsFixtures) {
 		f := fixtures.Get(t, name)
 		archive, list, filter := filepath.Join(dir, fmt.Sprintf("%d.dump", i)), filepath.Join(dir, fmt.Sprintf("%d.list", i)), filepath.Join(dir, "filter")
-		copyFile(t, f.Path, archive)
+		copyArchive(t, f, archive)
 		write(t, list, listBackwards(t, f.ListPath))
 		write(t, filter, "# what we need\ninclude table statuses  # the table\nINCLUDE trigger statuses   touch\n\ninclude function timestamp_id( text )\nexclude schema other\n")
-		for _, line := range sqlArgs {
+		lines := sqlArgs
+		if slices.Contains(kindsFixtures, name) {
+			lines = kindsArgs
+		}
+		for _, line := range lines {
 			args := strings.Fields(line)
 			for j := range args {
 				args[j] = strings.NewReplacer("LIST", list, "FILTER", filter, "~", " ").Replace(args[j])
@@ -132,20 +202,23 @@ func sqlCases(t *testing.T) []sqlCase {
 	for i, f := range fixtures.All(t) {
 		// Of an archive whose output was redirected pgarc knows where
 		// the data are, pg_restore does not.
-		if slices.Contains(sqlFixtures, f.Name) || f.Name == "18/c-redirect" || os.Getenv("PGARC_EXTRA_FIXTURES") != "" {
+		if slices.Contains(sqlFixtures, f.Name) || slices.Contains(kindsFixtures, f.Name) || f.Name == "18/c-redirect" || os.Getenv("PGARC_EXTRA_FIXTURES") != "" {
 			continue
 		}
 		archive := filepath.Join(dir, fmt.Sprintf("other%d.dump", i))
-		if f.Format == "directory" {
-			if err := os.CopyFS(archive, os.DirFS(f.Path)); err != nil {
-				t.Fatal(err)
-			}
-		} else {
-			copyFile(t, f.Path, archive)
-		}
+		copyArchive(t, f, archive)
 		cases = append(cases, sqlCase{f, "-v", false, archive, []string{"-v"}}, sqlCase{f, "-v", true, archive, []string{"-v"}})
 	}
 	return cases
+}
+
+func copyArchive(t *testing.T, f fixtures.Fixture, to string) {
+	t.Helper()
+	if f.Format != "directory" {
+		copyFile(t, f.Path, to)
+	} else if err := os.CopyFS(to, os.DirFS(f.Path)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // listBackwards makes a list file of every third line of another, backwards.
@@ -194,9 +267,12 @@ func pgarcSQL(t *testing.T, c sqlCase) []byte {
 	if c.list {
 		return []byte(print("restore", "-l"))
 	}
-	out := print("sql", "--restrict-key=pgarc")
-	if again := print("restore", "-f", "-", "--restrict-key=pgarc"); again != out {
-		t.Errorf("%v: pgarc restore -f differs from pgarc sql: %s", c, firstDifference(again, out))
+	out := print("restore", "-f", "-", "--restrict-key=pgarc")
+	if strings.Contains(c.line, "-e ") || strings.Contains(c.line, "--exit-on-error ") {
+		return []byte(out) // pgarc sql has no -e and -j
+	}
+	if again := print("sql", "--restrict-key=pgarc"); again != out {
+		t.Errorf("%v: pgarc sql differs from pgarc restore -f: %s", c, firstDifference(again, out))
 	}
 	return []byte(out)
 }

@@ -35,7 +35,6 @@ func (o *scriptOptions) addScriptFlags(fs *pflag.FlagSet) {
 	fs.StringVarP(&o.file, "file", "f", "", "write the script to this file")
 	fs.StringVar(&o.RestrictKey, "restrict-key", "", `key for \restrict`)
 	fs.IntVar(&o.TransactionSize, "transaction-size", 0, "commit after every N objects")
-	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 }
 
 // scriptConflicts are the pairs that pg_restore refuses, beside those of a

@@ -69,6 +69,25 @@ func ServerVersion(tb testing.TB, major int) *pgscratch.Server {
 	})
 }
 
+// EachServer runs a subtest, named after the version, on the servers of PostgreSQL 15 and 18, and with
+// PGARC_LONG_TESTS set also on those of 14, 16 and 17. One is the machine's own, if it is of such a version.
+func EachServer(t *testing.T, test func(t *testing.T, s *pgscratch.Server)) {
+	for major := 14; major <= 18; major++ {
+		if major != 15 && major != 18 && os.Getenv("PGARC_LONG_TESTS") == "" {
+			continue
+		}
+		t.Run(fmt.Sprint(major), func(t *testing.T) {
+			t.Helper()
+			bin, err := pgscratch.Find(os.Getenv)
+			if err == nil && bin.Major == major {
+				test(t, Server(t))
+				return
+			}
+			test(t, ServerVersion(t, major))
+		})
+	}
+}
+
 func shared(tb testing.TB, major int, find func(context.Context) (pgscratch.Binaries, error)) *pgscratch.Server {
 	tb.Helper()
 	mu.Lock()
@@ -110,8 +129,13 @@ func Database(tb testing.TB, s *pgscratch.Server) string {
 	tb.Helper()
 	name := strings.ToLower(regexp.MustCompile(`\W+`).ReplaceAllString(tb.Name(), "_"))
 	name = fmt.Sprintf("%.50s_%d", name, databases.Add(1))
-	execute(tb, s, "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0")
-	tb.Cleanup(func() { execute(tb, s, dropDatabase(s, name)...) })
+	execute(tb, s, "postgres", "CREATE DATABASE "+pgx.Identifier{name}.Sanitize()+" TEMPLATE template0")
+	tb.Cleanup(func() {
+		if list := subscriptions(tb, s, name); len(list) > 0 {
+			execute(tb, s, name, list...)
+		}
+		execute(tb, s, "postgres", dropDatabase(s, name)...)
+	})
 	return name
 }
 
@@ -124,11 +148,40 @@ func dropDatabase(s *pgscratch.Server, name string) []string {
 	return []string{"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '" + name + "'", drop}
 }
 
-func execute(tb testing.TB, s *pgscratch.Server, statements ...string) {
+// subscriptions returns the statements that drop those of a database, without which it could not be dropped. They leave
+// the subscriptions' slots, which are on servers that tests do not have.
+func subscriptions(tb testing.TB, s *pgscratch.Server, database string) (statements []string) {
+	tb.Helper()
+	if s.Binaries().Major < 10 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	conn, err := pgx.Connect(ctx, s.ConnString("postgres"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	rows, err := conn.Query(ctx, "SELECT subname::text FROM pg_subscription JOIN pg_database d ON d.oid = subdbid WHERE datname = $1", database)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		tb.Fatal(err)
+	}
+	for _, name := range names {
+		name = pgx.Identifier{name}.Sanitize()
+		statements = append(statements, "ALTER SUBSCRIPTION "+name+" DISABLE", "ALTER SUBSCRIPTION "+name+" SET (slot_name = NONE)", "DROP SUBSCRIPTION "+name)
+	}
+	return statements
+}
+
+func execute(tb testing.TB, s *pgscratch.Server, database string, statements ...string) {
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute) // not tb.Context: it ends before Cleanup
 	defer cancel()
-	conn, err := pgx.Connect(ctx, s.ConnString("postgres"))
+	conn, err := pgx.Connect(ctx, s.ConnString(database))
 	if err != nil {
 		tb.Fatal(err)
 	}

@@ -33,6 +33,9 @@ func TestDatabaseIsDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { conn.Close(context.Background()) })
+		if _, err := conn.Exec(t.Context(), `CREATE SUBSCRIPTION "It's subscribed" CONNECTION 'host=nowhere.invalid' PUBLICATION p WITH (connect = false)`); err != nil {
+			t.Fatal(err)
+		}
 	})
 	if got := count(t, s, name); got != 0 {
 		t.Errorf("database %q is still there", name)
