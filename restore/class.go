@@ -228,14 +228,14 @@ func firstWords(sql string) [2]string {
 // Harmless reports whether nothing is missing for want of what failed: it is
 // there from the start (plpgsql, schema public, and the usual comments on them
 // and on extensions), or it is a setting that only a newer server knows.
-// Functions that make such a setting are missing, and so not harmless.
+// A function that makes such a setting is missing, and so not harmless.
 func (e *StepError) Harmless() bool {
 	switch e.Class() {
 	case ClassExists:
 		return e.isOfOthers(e.PgError())
 	case ClassSetting:
 		words := firstWords(e.SQL)
-		return words[0] == "SET" || words[0] == "ALTER" && e.Step.Entry.Kind == toc.DatabaseProperties
+		return e.Role == RoleAlter && words[0] == "SET" || words[0] == "ALTER" && e.Step.Entry.Kind == toc.DatabaseProperties
 	}
 	return false
 }

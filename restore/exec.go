@@ -182,7 +182,7 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 			// Every database has it; pg_dump before 11 makes it all the same.
 			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
 		}
-		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
+		if err != nil && (worthApart(t.step.Entry) || firstWords(st.SQL)[0] == "SET") && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 && t.step.Entry.Kind == toc.DatabaseProperties {
 				x.eachApart(ctx, s, t, i, parts)
 				continue
@@ -242,14 +242,22 @@ func isAlone(s *Step, sql string) bool {
 }
 
 // createApart sends the statements of a definition one by one, in one
-// transaction. Only the first makes the object; of the others any may fail.
+// transaction. Only the first that is no setting makes the object; of the
+// others any may fail.
 func (x *executor) createApart(ctx context.Context, s *session, t *task, i int, parts []string) bool {
-	if err := s.exec(ctx, "BEGIN; "+parts[0]); !t.fail(parts[0]+";\n", RoleCreate, err) {
-		_ = s.exec(ctx, "ROLLBACK")
-		return alreadyExists(err)
-	}
-	for _, sql := range parts[1:] {
-		err := s.exec(ctx, "SAVEPOINT pgarc; "+sql)
+	made := false
+	before := "BEGIN; "
+	for _, sql := range parts {
+		if !made && firstWords(sql)[0] != "SET" {
+			if err := s.exec(ctx, before+sql); !t.fail(sql+";\n", RoleCreate, err) {
+				_ = s.exec(ctx, "ROLLBACK")
+				return alreadyExists(err)
+			}
+			made, before = true, ""
+			continue
+		}
+		err := s.exec(ctx, before+"SAVEPOINT pgarc; "+sql)
+		before = ""
 		if !t.fail(sql+";\n", RoleAlter, err) && !s.lost() {
 			_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc")
 		}
