@@ -12,8 +12,11 @@ TESTFLAGS ?=
 # How long `make fuzz` runs each target.
 FUZZTIME ?= 30s
 
+# What `make bench` compares: go run ./bench -h.
+BENCHFLAGS ?=
+
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint golden bench fuzz torture-read fixtures clean
+.PHONY: help build demo test race lint golden bench bench-go fuzz torture-read fixtures clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,7 +44,11 @@ lint: ## Check formatting, go vet and golangci-lint, which also keeps the import
 golden: ## Write the golden files again from what pgarc prints now; review the difference
 	go test $$(grep -rl --include='*_test.go' '"update"' . | xargs -n 1 dirname | sort -u) -update
 
-bench: ## Run the benchmarks
+bench: ## Restore beside pg_restore, by BENCHFLAGS (go run ./bench -h); some 10 minutes
+	@scripts/setup.sh
+	go run ./bench $(BENCHFLAGS)
+
+bench-go: ## Run the Go benchmarks
 	go test -run '^$$' -bench . -benchmem ./...
 
 # A crasher is kept as it was found: making it small would take what is left of FUZZTIME.

@@ -71,7 +71,7 @@ func (p *planner) addDrops() {
 			continue
 		}
 		if drops := script.Drop(e, p.opts.IfExists); len(drops) > 0 {
-			p.add(&Step{Entry: e, Action: ActionDrop, Phase: PhaseDrop, Statements: statements(drops, RoleDrop), Cost: smallCost, Quick: !isDatabase})
+			p.add(&Step{Entry: e, Action: ActionDrop, Phase: PhaseDrop, Statements: statements(drops, RoleDrop), Cost: smallCost, Quick: !isDatabase && p.opts.has(RewriteAhead)})
 		}
 	}
 }

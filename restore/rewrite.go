@@ -29,10 +29,11 @@ func (p *planner) rewrite(s *Step) []*Step {
 // rewriteKey builds the index of a PRIMARY KEY or UNIQUE constraint under
 // SHARE lock, beside other indexes of the table, where ADD CONSTRAINT would
 // hold ACCESS EXCLUSIVE for the whole build. Partitioned tables have no such
-// form.
+// form. Since PostgreSQL 18 USING INDEX makes NOT NULL constraints that a table
+// inherits its own, so a primary key there stays whole.
 func (p *planner) rewriteKey(s *Step) []*Step {
 	key, ok := script.SplitKey(s.Entry.Defn, p.sel.TOC.StdStrings)
-	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) {
+	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) || key.Primary && p.opts.ServerVersion >= 180000 && p.onHeir(s.Entry) {
 		return []*Step{s}
 	}
 	build := p.part(s, ActionCreate, key.Index, p.tables.onOwnTable(s.Entry, Share))
@@ -72,11 +73,12 @@ func (p *planner) marks(s *Step, then []script.FollowUp) []*Step {
 // rewriteForeignKey makes a foreign key NOT VALID, which locks both tables but
 // only for a moment, and then validates it under locks that agree with reading
 // and writing, with index builds on the referenced table and with the
-// validation of other tables' keys. Referencing partitioned tables cannot do
-// that before PostgreSQL 18.
+// validation of other tables' keys. Before PostgreSQL 18 a partitioned table
+// cannot have such a key, and of a key that refers to one VALIDATE does not
+// reach the copies for its partitions.
 func (p *planner) rewriteForeignKey(s *Step) []*Step {
 	key, ok := script.SplitForeignKey(s.Entry.Defn, p.sel.TOC.StdStrings)
-	if !ok || !p.opts.has(RewriteForeignKeys) || p.onPartitioned(s.Entry) && p.opts.ServerVersion < 180000 {
+	if !ok || !p.opts.has(RewriteForeignKeys) || p.opts.ServerVersion < 180000 && p.touchesPartitioned(s.Entry) {
 		return []*Step{s}
 	}
 	add := p.part(s, ActionCreate, key.Add, s.Locks)
@@ -100,15 +102,41 @@ func (p *planner) ownIndex(e *toc.Entry, mode LockMode) Lock {
 	return Lock{Relation{e.Namespace, p.sel.TOC.NameOf(e).Name}, mode}
 }
 
+// ownTable returns the table that an entry belongs to; nil in an archive that
+// does not say.
+func (p *planner) ownTable(e *toc.Entry) *toc.Entry {
+	for _, d := range p.tables.graph.Deps(e) {
+		if isTable(d) && d.Namespace == e.Namespace && d.Tag == p.sel.TOC.NameOf(e).Table {
+			return d
+		}
+	}
+	return nil
+}
+
 // onPartitioned reports whether the table that an entry belongs to is
 // partitioned, or might be.
 func (p *planner) onPartitioned(e *toc.Entry) bool {
-	for _, d := range p.tables.graph.Deps(e) {
-		if isTable(d) && d.Namespace == e.Namespace && d.Tag == p.sel.TOC.NameOf(e).Table {
-			return isPartitioned(d) || len(p.tables.children[d.ID]) > 0
-		}
-	}
-	return true // an archive that does not say
+	table := p.ownTable(e)
+	return table == nil || p.isPartitioned(table)
+}
+
+// onHeir reports whether the table that an entry belongs to is a partition or
+// inherits from another, or might.
+func (p *planner) onHeir(e *toc.Entry) bool {
+	table := p.ownTable(e)
+	return table == nil || p.tables.parent[table.ID] != nil || strings.Contains(table.Defn, "INHERITS (")
+}
+
+// touchesPartitioned reports whether any table that an entry depends on is
+// partitioned, or might be.
+func (p *planner) touchesPartitioned(e *toc.Entry) bool {
+	return p.ownTable(e) == nil || slices.ContainsFunc(p.tables.graph.Deps(e), func(d *toc.Entry) bool {
+		return isTable(d) && p.isPartitioned(d)
+	})
+}
+
+func (p *planner) isPartitioned(table *toc.Entry) bool {
+	return isPartitioned(table) || len(p.tables.children[table.ID]) > 0
 }
 
 // isPartitioned errs on the side of yes: a comment or default that holds the

@@ -121,21 +121,26 @@ func TestRewriteVersions(t *testing.T) {
 	4 TABLE ATTACH leaf deps=2,3
 	5 TABLE DATA leaf deps=3 data=900000
 	6 CONSTRAINT root root_pkey deps=2 defn=ALTER TABLE ONLY s.root ADD CONSTRAINT root_pkey PRIMARY KEY (id);
-	7 FK CONSTRAINT root fk deps=1,2 defn=ALTER TABLE s.root ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES s.parent(id);`
+	7 CONSTRAINT leaf leaf_pkey deps=3,6 defn=ALTER TABLE ONLY s.leaf ADD CONSTRAINT leaf_pkey PRIMARY KEY (id);
+	8 FK CONSTRAINT root fk deps=1,2 defn=ALTER TABLE s.root ADD CONSTRAINT fk FOREIGN KEY (id) REFERENCES s.parent(id);
+	9 FK CONSTRAINT parent back deps=1,2,6 defn=ALTER TABLE ONLY s.parent ADD CONSTRAINT back FOREIGN KEY (id) REFERENCES s.root(id);`
 	for _, c := range []struct {
-		version, fkSteps int
-		vacuum           string
+		version, fkSteps, leafKeySteps int
+		vacuum                         string
 	}{
-		{0, 1, ""},
-		{130000, 1, ""},
-		{170000, 1, "VACUUM (INDEX_CLEANUP OFF, TRUNCATE OFF, PROCESS_TOAST OFF, SKIP_DATABASE_STATS) s.leaf;"},
-		{180000, 2, "VACUUM (INDEX_CLEANUP OFF, TRUNCATE OFF, PROCESS_TOAST OFF, SKIP_DATABASE_STATS) s.leaf;"},
+		{0, 2, 2, ""},
+		{130000, 2, 2, ""},
+		{170000, 2, 2, "VACUUM (INDEX_CLEANUP OFF, TRUNCATE OFF, PROCESS_TOAST OFF, SKIP_DATABASE_STATS) s.leaf;"},
+		{180000, 4, 1, "VACUUM (INDEX_CLEANUP OFF, TRUNCATE OFF, PROCESS_TOAST OFF, SKIP_DATABASE_STATS) s.leaf;"},
 	} {
 		p := makePlan(t, partitionedChild, Options{ServerVersion: c.version})
-		fk, vacuum := 0, ""
+		fk, leafKey, vacuum := 0, 0, ""
 		for _, s := range p.Steps {
 			if s.Entry.Kind == toc.FKConstraint {
 				fk++
+			}
+			if s.Entry.Tag == "leaf leaf_pkey" {
+				leafKey++
 			}
 			if s.Entry.Tag == "root root_pkey" && s.Action != ActionCreate {
 				t.Errorf("version %d: the key of a partitioned table is taken apart: %v", c.version, s)
@@ -146,8 +151,9 @@ func TestRewriteVersions(t *testing.T) {
 				}
 			}
 		}
-		if fk != c.fkSteps || vacuum != c.vacuum {
-			t.Errorf("version %d: %d steps for the foreign key, want %d; after COPY %q, want %q", c.version, fk, c.fkSteps, vacuum, c.vacuum)
+		if fk != c.fkSteps || leafKey != c.leafKeySteps || vacuum != c.vacuum {
+			t.Errorf("version %d: %d steps for the foreign keys, want %d; %d for the partition's key, want %d; after COPY %q, want %q",
+				c.version, fk, c.fkSteps, leafKey, c.leafKeySteps, vacuum, c.vacuum)
 		}
 	}
 }

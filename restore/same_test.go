@@ -99,8 +99,12 @@ func TestSameOptions(t *testing.T) {
 		{"data only", restore.Options{Jobs: 4, Selection: toc.Selection{DataOnly: true}}, "-a -j4", "--section=pre-data"},
 		{"data only, triggers off", restore.Options{Jobs: 4, DisableTriggers: true, Selection: toc.Selection{DataOnly: true}}, "-a --disable-triggers -j4", "-s"},
 		{"no owner, no privileges", restore.Options{Jobs: 4, NoOwner: true, Selection: toc.Selection{NoPrivileges: true}}, "-O -x -j4", ""},
-		{"one schema", restore.Options{Jobs: 4, Selection: toc.Selection{Schemas: []string{"public"}}}, "-n public -j4", ""},
-		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true}, "-c --if-exists -j4", "-1"},
+		// Partitions are in another schema, so a key to them does not hold:
+		// split, it stays NOT VALID, where pg_restore leaves none.
+		{"one schema", restore.Options{Jobs: 4, Without: restore.RewriteForeignKeys, Selection: toc.Selection{Schemas: []string{"public"}}}, "-n public -j4", ""},
+		// Sent ahead, a drop that fails is tried again after those behind it, and
+		// then finds nothing more to drop: fewer failures than pg_restore's.
+		{"clean", restore.Options{Jobs: 4, Clean: true, IfExists: true, Without: restore.RewriteAhead}, "-c --if-exists -j4", "-1"},
 		{"single transaction", restore.Options{SingleTransaction: true}, "-1", ""},
 		{"transaction size", restore.Options{Jobs: 4, TransactionSize: 50}, "-1", ""},
 		{"transaction size, jobs 1", restore.Options{TransactionSize: 7}, "-1", ""},

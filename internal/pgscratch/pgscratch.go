@@ -39,6 +39,8 @@ type Server struct {
 	dir       string // holds the cluster and the log
 	socketDir string // dir, or a folder of its own where dir's path is too long for a socket
 	dirs      []lockedDir
+	as        *account
+	mu        sync.Mutex // held while postgres starts or ends
 	postgres  *process
 	watcher   *watcher
 	stop      func() error
@@ -69,6 +71,17 @@ func Start(ctx context.Context, opts Options) (*Server, error) {
 // Stop ends the server at once, whatever it is doing, and removes its files. It may be called again, and
 // then returns what it returned first.
 func (s *Server) Stop() error { return s.stop() }
+
+// Restart shuts the server down in order, with a checkpoint, and starts it again on the same cluster: its shared
+// buffers are empty then. Sessions that are still open are ended. A shutdown that takes longer than 15 seconds
+// becomes a kill, as a crash would be. After Stop it is an error. When Restart fails, Stop is what remains.
+func (s *Server) Restart(ctx context.Context) error { return s.restart(ctx) }
+
+// PID returns the process id of the postmaster; 0 where there is none.
+func (s *Server) PID() int { return s.pid() }
+
+// LogFile returns the path of the server's log, in Dir. Who may read it besides the server's user is root.
+func (s *Server) LogFile() string { return filepath.Join(s.dir, logName) }
 
 // Binaries returns what the server runs from.
 func (s *Server) Binaries() Binaries { return s.bin }

@@ -65,6 +65,37 @@ func TestStartStop(t *testing.T) {
 	wantGone(t, s.Dir())
 }
 
+func TestRestart(t *testing.T) {
+	s := startServer(t, Options{})
+	ask(t, s, "CREATE TABLE kept (i int); INSERT INTO kept VALUES (1); SELECT 1")
+	before := s.PID()
+	if err := s.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if pid := s.PID(); pid == before || pid == 0 {
+		t.Errorf("process %d after the restart, %d before it", pid, before)
+	}
+	if got := ask(t, s, "SELECT count(*) FROM kept"); got != "1" {
+		t.Errorf("%s rows after the restart, want 1", got)
+	}
+	log, err := os.ReadFile(s.LogFile())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]int{"ready to accept connections": 2, "received fast shutdown request": 1, "not properly shut down": 0} {
+		if got := bytes.Count(log, []byte(text)); got != want {
+			t.Errorf("%q is %d times in the log, want %d:\n%s", text, got, want, log)
+		}
+	}
+	if err := s.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Restart(t.Context()); err == nil {
+		t.Error("Restart after Stop succeeded")
+	}
+	wantGone(t, s.Dir())
+}
+
 func TestEnvServesPsql(t *testing.T) {
 	s := startServer(t, Options{})
 	psql := filepath.Join(s.Binaries().Dir, "psql")

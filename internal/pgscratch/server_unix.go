@@ -32,8 +32,8 @@ func start(ctx context.Context, opts Options) (*Server, error) {
 		return nil, err
 	}
 	sweep(as)
-	s := &Server{bin: bin}
-	if err := s.launch(ctx, as, opts); err != nil {
+	s := &Server{bin: bin, as: as}
+	if err := s.launch(ctx, opts); err != nil {
 		if ctx.Err() != nil {
 			err = fmt.Errorf("starting PostgreSQL %s: %w", bin.Version, context.Cause(ctx))
 		}
@@ -50,13 +50,13 @@ func binaries(dir string) (Binaries, error) {
 }
 
 // launch leaves what it made so far in s, also when it fails, for shutdown to remove.
-func (s *Server) launch(ctx context.Context, as *account, opts Options) (err error) {
+func (s *Server) launch(ctx context.Context, opts Options) (err error) {
 	say := func(format string, args ...any) {
 		if opts.Log != nil {
 			fmt.Fprintf(opts.Log, format+"\n", args...)
 		}
 	}
-	if err := s.makeDirs(as); err != nil {
+	if err := s.makeDirs(s.as); err != nil {
 		return err
 	}
 	if s.watcher, err = startWatcher(s.dirs); err != nil {
@@ -69,26 +69,56 @@ func (s *Server) launch(ctx context.Context, as *account, opts Options) (err err
 	defer log.Close()
 
 	say("making a PostgreSQL %s cluster in %s", s.bin.Version, s.dir)
-	if err := s.initdb(ctx, as, log); err != nil {
+	if err := s.initdb(ctx, log); err != nil {
 		return err
 	}
 	if err := s.configure(opts.Settings); err != nil {
 		return err
 	}
 	say("starting PostgreSQL %s", s.bin.Version)
-	s.postgres, err = s.run(as, log, syscall.SIGQUIT, "postgres", "-D", s.data())
+	return s.startPostgres(ctx, log)
+}
+
+func (s *Server) startPostgres(ctx context.Context, log *os.File) (err error) {
+	s.postgres, err = s.run(log, syscall.SIGQUIT, "postgres", "-D", s.data())
 	if err != nil {
 		return err
 	}
 	return s.waitReady(ctx)
 }
 
+func (s *Server) restart(ctx context.Context) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.postgres == nil {
+		return errors.New("the server was stopped")
+	}
+	if err := s.postgres.end(syscall.SIGINT); err != nil {
+		return err
+	}
+	log, err := os.OpenFile(s.LogFile(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return s.startPostgres(ctx, log)
+}
+
+func (s *Server) pid() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.postgres == nil {
+		return 0
+	}
+	return s.postgres.cmd.Process.Pid
+}
+
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // initdb tries C.UTF-8 first, which older systems do not have.
-func (s *Server) initdb(ctx context.Context, as *account, log *os.File) error {
+func (s *Server) initdb(ctx context.Context, log *os.File) error {
 	for _, locale := range []string{"C.UTF-8", "C"} {
-		p, err := s.run(as, log, syscall.SIGKILL, "initdb", "-D", s.data(), "-U", superuser,
+		p, err := s.run(log, syscall.SIGKILL, "initdb", "-D", s.data(), "-U", superuser,
 			"-A", "trust", "-E", "UTF8", "--locale="+locale, "--no-sync")
 		if err != nil {
 			return err
@@ -111,8 +141,8 @@ func (s *Server) initdb(ctx context.Context, as *account, log *os.File) error {
 
 // run starts a program of s.bin. Should the caller die, the watcher ends it by sig; SIGKILL goes to all its
 // children too.
-func (s *Server) run(as *account, log *os.File, sig syscall.Signal, program string, args ...string) (*process, error) {
-	p, err := startProcess(as, s.dir, log, filepath.Join(s.bin.Dir, program), args...)
+func (s *Server) run(log *os.File, sig syscall.Signal, program string, args ...string) (*process, error) {
+	p, err := startProcess(s.as, s.dir, log, filepath.Join(s.bin.Dir, program), args...)
 	if err != nil {
 		return nil, err
 	}
@@ -179,9 +209,12 @@ func (s *Server) waitReady(ctx context.Context) error {
 
 // shutdown undoes launch, however far it came.
 func (s *Server) shutdown() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
 	var errs []error
 	if s.postgres != nil {
 		errs = append(errs, s.postgres.end(syscall.SIGQUIT))
+		s.postgres = nil
 	}
 	for _, d := range s.dirs {
 		errs = append(errs, removeAll(d.path))
