@@ -187,7 +187,7 @@ differs:
     --strict-names, a plain one that matches nothing is a warning, not silence;
     a pattern or a name with a schema is an error, unless --allow-empty
   - -v writes a line for each step; -q, --dry-run, --scratch, --json, --with-deps,
-    --with-dependents and --exclude-... (but -N) are new
+    --with-dependents and what excludes (but -N) are new
 
 Output:
   -v, --verbose  a line for each step
