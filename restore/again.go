@@ -111,12 +111,19 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 			return // the lost session came to its end only now
 		}
 		if !isPassing(t.err.Err) || n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream {
-			_ = w.exec.journal.fail(ctx, s, t.err) // it is told in any case
+			w.journalFailure(ctx, s, t.err)
 			return
 		}
 		t.err, t.rows = nil, 0
 		t.bytes.Store(0)
 		pause(ctx, backoff(n))
+	}
+}
+
+// journalFailure notes a failure that counts. It is told in any case.
+func (w *work) journalFailure(ctx context.Context, s *session, e *StepError) {
+	if e = w.opts.foremost(e); !w.opts.ignores(e) {
+		_ = w.exec.journal.fail(ctx, s, e)
 	}
 }
 
@@ -137,7 +144,7 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 			t.err = nil
 			w.runOne(ctx, s, t)
 		default:
-			_ = w.exec.journal.fail(ctx, s, t.err)
+			w.journalFailure(ctx, s, t.err)
 		}
 	}
 }

@@ -138,7 +138,7 @@ func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 		if n := len(mine); n > 0 && !mine[n-1].at.IsZero() {
 			t.took, at = mine[n-1].at.Sub(at), mine[n-1].at
 		}
-		if again && t.err == nil {
+		if again && (t.err == nil || !isCancelled(t.err.Err)) { // t.err: a setting failed, which keeps nothing from being made
 			begun := time.Now()
 			t.bytes.Store(0)
 			x.run(ctx, s, t)
@@ -199,10 +199,12 @@ func (x *executor) readRows(t *task) ([]byte, error) {
 		return nil, err
 	}
 	defer data.Close()
-	rows, err := io.ReadAll(io.LimitReader(&copyText{task: t, data: data}, aheadRows+1))
+	text := &copyText{task: t, data: data}
+	rows, err := io.ReadAll(io.LimitReader(text, aheadRows+1))
 	if err == nil && len(rows) > aheadRows {
-		err = errTooLong
+		return rows, errTooLong
 	}
+	t.archived, t.counted = text.rowCount()
 	return rows, err
 }
 

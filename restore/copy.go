@@ -101,6 +101,7 @@ func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string
 	}
 	if t.fail(sql, RoleLoad, err) {
 		t.rows = tag.RowsAffected()
+		t.archived, t.counted = text.rowCount()
 	}
 	return true
 }
@@ -131,6 +132,7 @@ type copyText struct {
 	data io.Reader
 
 	mu   sync.Mutex
+	rows int64  // that were handed on
 	tail []byte // read, but maybe the start of the end marker
 	err  error  // a failure to read, not io.EOF
 	done bool
@@ -152,6 +154,7 @@ func (c *copyText) Read(p []byte) (int, error) {
 			n += m
 		}
 		c.task.bytes.Add(int64(n))
+		c.rows += int64(bytes.Count(p[:n], newline))
 		if n > 0 || err != nil {
 			return n, err
 		}
@@ -175,6 +178,16 @@ func (c *copyText) finish(p []byte, err error) (int, error) {
 		return 0, c.err
 	}
 	return copy(p, c.tail[:i]), io.EOF
+}
+
+// A line feed ends a row and is nowhere else in COPY text.
+var newline = []byte{'\n'}
+
+// rowCount returns how many rows there were, once all were read.
+func (c *copyText) rowCount() (n int64, all bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.rows, c.done && c.err == nil
 }
 
 // stop ends reading for good and returns the failure to read, if there was one.

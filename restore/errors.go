@@ -26,6 +26,14 @@ type StepError struct {
 	Exists bool
 
 	Err error
+
+	// Also are further statements of the same step that failed, up to a
+	// hundred. Which one comes first is decided by what counts most.
+	Also []*StepError
+
+	// Violations are the rows that violate what could not be made, if that
+	// is why; else nil. They are looked for at the end of the restore.
+	Violations *Violations
 }
 
 // Error returns one line: the entry, what failed, why, and the SQLSTATE.

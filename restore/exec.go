@@ -40,9 +40,11 @@ type executor struct {
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
 	step     *Step
-	fresh    bool           // for data: this restore has made the table
-	done     []bool         // statements that need not be sent (again); nil: none
-	rows     int64          // loaded; only once the task has ended
+	fresh    bool   // for data: this restore has made the table
+	done     []bool // statements that need not be sent (again); nil: none
+	rows     int64  // loaded; only once the task has ended
+	archived int64  // rows of COPY text in the archive, if they were counted
+	counted  bool
 	bytes    atomic.Int64   // of data sent
 	data     atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
 	err      *StepError     // the first failure
@@ -96,13 +98,28 @@ func (t *task) setDone(i int) {
 	t.done[i] = true
 }
 
-// fail records a failure, unless there was one before.
+// fail records a failure. Those after the first are kept with it: each may be
+// of another class.
 func (t *task) fail(sql string, role Role, err error) bool {
-	if err != nil && t.err == nil {
-		t.err = &StepError{Step: t.step, SQL: sql, Role: role, Exists: role == RoleCreate && alreadyExists(err), Err: err}
+	if err == nil {
+		return true
 	}
-	return err == nil
+	failure := &StepError{Step: t.step, SQL: sql, Role: role, Exists: role == RoleCreate && alreadyExists(err), Err: err}
+	switch {
+	case t.err == nil:
+		t.err = failure
+	case (role == RoleCreate || role == RoleAlter) && failure.PgError() != nil && failure.SQLState() != inFailedTransaction && len(t.err.Also) < alsoMost:
+		t.err.Also = append(t.err.Also, failure)
+	}
+	return false
 }
+
+// alsoMost is how many failures of a step are kept beside the first.
+const alsoMost = 100
+
+// inFailedTransaction is the SQLSTATE of all that follows a failure in the same
+// transaction.
+const inFailedTransaction = "25P02"
 
 // run does a step; t.err says how it went.
 func (x *executor) run(ctx context.Context, s *session, t *task) {
@@ -161,12 +178,15 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 			continue
 		}
 		err := x.do(ctx, s, t, i)
-		if isPublic(t.step.Entry) && alreadyExists(err) {
+		if isPublic(t.step.Entry) && alreadyExists(err) && !x.inTransaction(t) {
 			// Every database has it; pg_dump before 11 makes it all the same.
 			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
 		}
-		if err != nil && worthApart(t.step.Entry) && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
-			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 {
+		if err != nil && (worthApart(t.step.Entry) || firstWords(st.SQL)[0] == "SET") && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
+			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 && t.step.Entry.Kind == toc.DatabaseProperties {
+				x.eachApart(ctx, s, t, i, parts)
+				continue
+			} else if len(parts) > 1 {
 				there = x.createApart(ctx, s, t, i, parts) && there
 				continue
 			}
@@ -181,7 +201,17 @@ func isPublic(e *toc.Entry) bool { return e.Kind == toc.Schema && e.Tag == "publ
 // worthApart reports whether an object is of use without the statements that
 // follow its first.
 func worthApart(e *toc.Entry) bool {
-	return isTable(e) || isIndex(e) || e.Kind == toc.MaterializedView
+	return isTable(e) || isIndex(e) || e.Kind == toc.MaterializedView || e.Kind == toc.DatabaseProperties
+}
+
+// eachApart sends the settings of a database, of which none needs another.
+func (x *executor) eachApart(ctx context.Context, s *session, t *task, i int, parts []string) {
+	for _, sql := range parts {
+		t.fail(sql+";\n", RoleAlter, s.exec(ctx, sql))
+	}
+	if mark := x.journal.mark(t.step, int64(i)); mark != "" && t.err == nil {
+		_ = s.exec(ctx, mark) // else they are made once more, which changes nothing
+	}
 }
 
 // do sends a statement of a step, and in the same transaction the note that it
@@ -212,14 +242,22 @@ func isAlone(s *Step, sql string) bool {
 }
 
 // createApart sends the statements of a definition one by one, in one
-// transaction. Only the first makes the object; of the others any may fail.
+// transaction. Only the first that is no setting makes the object; of the
+// others any may fail.
 func (x *executor) createApart(ctx context.Context, s *session, t *task, i int, parts []string) bool {
-	if err := s.exec(ctx, "BEGIN; "+parts[0]); !t.fail(parts[0]+";\n", RoleCreate, err) {
-		_ = s.exec(ctx, "ROLLBACK")
-		return alreadyExists(err)
-	}
-	for _, sql := range parts[1:] {
-		err := s.exec(ctx, "SAVEPOINT pgarc; "+sql)
+	made := false
+	before := "BEGIN; "
+	for _, sql := range parts {
+		if !made && firstWords(sql)[0] != "SET" {
+			if err := s.exec(ctx, before+sql); !t.fail(sql+";\n", RoleCreate, err) {
+				_ = s.exec(ctx, "ROLLBACK")
+				return alreadyExists(err)
+			}
+			made, before = true, ""
+			continue
+		}
+		err := s.exec(ctx, before+"SAVEPOINT pgarc; "+sql)
+		before = ""
 		if !t.fail(sql+";\n", RoleAlter, err) && !s.lost() {
 			_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc")
 		}

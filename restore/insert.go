@@ -55,10 +55,12 @@ func (x *executor) insertData(ctx context.Context, s *session, t *task) {
 
 func errLost(s *session) error {
 	if s.lost() {
-		return errors.New("connection lost")
+		return errConnectionLost
 	}
 	return nil
 }
+
+var errConnectionLost = errors.New("connection lost")
 
 // inserts are commands that go into one message. Those that an earlier run has
 // done are left out.

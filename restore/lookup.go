@@ -38,13 +38,19 @@ type Comparison struct {
 // object, and a row of each table whose data are among the entries. It changes
 // nothing, needs no superuser, and sees one state of the database.
 func Lookup(ctx context.Context, a *archive.Reader, config *pgconn.Config, entries []*toc.Entry, opts LookupOptions) (*Comparison, error) {
-	s, err := connect(ctx, config, a.TOC, Options{Role: opts.Role}, func(string) {})
+	return lookUpIn(ctx, a, a.TOC, config, entries, opts)
+}
+
+// lookUpIn is Lookup for a table of contents that may have other names than
+// the archive's own.
+func lookUpIn(ctx context.Context, a *archive.Reader, t *toc.TOC, config *pgconn.Config, entries []*toc.Entry, opts LookupOptions) (*Comparison, error) {
+	s, err := connect(ctx, config, t, Options{Role: opts.Role}, func(string) {})
 	if err != nil {
 		return nil, err
 	}
 	defer s.close()
 	version := serverVersion(s.conn)
-	l := &lookup{session: s, catalog: newCatalog(a.TOC, version), entries: entries, version: version}
+	l := &lookup{session: s, catalog: newCatalog(t, version), entries: entries, version: version}
 	l.catalog.count = opts.Rows
 	if err := l.fill(ctx); err != nil {
 		return nil, fmt.Errorf("look up what is in the database: %w", err)

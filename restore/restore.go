@@ -56,6 +56,11 @@ type Options struct {
 	// created, also of those that exist already.
 	NoDataForFailedTables bool
 
+	Policy Policy // which failures do not count as such
+
+	// Verify says whether to look at the end if all is there.
+	Verify Verify
+
 	// Without names the rewrites that are not made. [AllRewrites] leaves
 	// nothing but the archive's own statements, one at a time.
 	Without Rewrite
@@ -143,6 +148,7 @@ const (
 	EventSkipped                   // a step will not run, because of Event.Cause
 	EventSettings                  // the sessions' settings were chosen: Event.Text
 	EventNotice                    // the server, or the restore itself, says something: Event.Text
+	EventIgnored                   // a step failed, and by [Options.Policy] that does not count; see Event.Err
 )
 
 // An Event is something that happened during a restore.
@@ -154,7 +160,7 @@ type Event struct {
 	Duration time.Duration // EventDone, EventFailed: how long the step took
 	Rows     int64         // EventDone of data: rows loaded
 	Bytes    int64         // EventDone of data: bytes of COPY text, SQL or large objects sent
-	Err      *StepError    // EventFailed
+	Err      *StepError    // EventFailed, EventIgnored
 	Cause    *Step         // EventSkipped: the step whose failure is the root of it
 	Text     string        // EventNotice, EventSettings
 	Progress Progress      // EventProgress
@@ -184,12 +190,14 @@ type Running struct {
 
 // A Result is what a restore did.
 type Result struct {
-	Steps    int // steps in the plan, without those that go on with an entry which failed
-	Restored int // steps that ended well
-	Failed   []*StepError
-	Skipped  []Skip
-	Left     int // steps never begun, because the restore was stopped
-	Earlier  int // steps that an earlier run had done
+	Steps        int // steps in the plan, without those that go on with an entry which failed
+	Restored     int // steps that ended well
+	Failed       []*StepError
+	Skipped      []Skip
+	Ignored      []*StepError // failures that do not count, by [Options.Policy]
+	IgnoredSkips []Skip       // comments, labels and grants on what failed and was ignored; they do not count either
+	Left         int          // steps never begun, because the restore was stopped
+	Earlier      int          // steps that an earlier run had done
 
 	Journal bool // the database holds a journal, by which the restore can be gone on with
 
@@ -199,15 +207,20 @@ type Result struct {
 	Interrupted bool // the context was cancelled
 	RolledBack  bool // a single transaction did not commit: nothing was restored
 
+	Checked *Check // the final check; nil: it was not made
+
 	Rows, Bytes int64
+	Begun       time.Time
 	Duration    time.Duration
+	Server      string // its version, as it says it
+	Database    string // the one that was restored into
 	Phases      []PhaseTime
 	Slowest     []StepTime // the ten slowest, slowest first
 }
 
 // complete reports whether nothing is left to do.
 func (r *Result) complete() bool {
-	return len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Restored+r.Earlier >= r.Steps && !r.Interrupted && !r.Stopped
+	return len(r.Failed) == 0 && len(r.Skipped) == 0 && r.Restored+r.Earlier+len(r.Ignored)+len(r.IgnoredSkips) >= r.Steps && !r.Interrupted && !r.Stopped
 }
 
 // Skip is a step that was not run because another one failed.

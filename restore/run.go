@@ -76,6 +76,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		return nil, err
 	}
 	w.opts.ServerVersion = serverVersion(first.conn)
+	w.result.Server = first.conn.ParameterStatus("server_version")
 	sel, err := w.choose(ctx, first)
 	if err == nil {
 		w.plan, err = NewPlan(sel, w.opts)
@@ -118,12 +119,18 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	w.rollBackBatch()
 	switch {
 	case !w.opts.SingleTransaction:
+		if err == nil && ctx.Err() == nil {
+			w.lookForViolations(ctx)
+		}
 		err = errors.Join(err, w.end(ctx, err))
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
 	default:
 		w.rolledBack()
+	}
+	if err == nil && ctx.Err() == nil && !w.result.RolledBack {
+		w.check(ctx)
 	}
 	return w.finish(ctx), err
 }

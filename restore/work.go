@@ -51,6 +51,9 @@ type work struct {
 	rates         rates
 	made          map[toc.DumpID]bool // tables made here
 	roots         map[StepID]*Step    // failed and skipped steps, and the failure at the root
+	ignored       map[StepID]bool     // failed steps whose failure does not count
+	refused       []RowCount          // tables of which not every row was taken
+	tablesCounted int                 // whose rows were counted
 }
 
 // A slot is a place for one connection and the task that it works on.
@@ -88,6 +91,7 @@ func (w *work) init() {
 	w.losses = make(map[StepID]int)
 	w.made = make(map[toc.DumpID]bool)
 	w.roots = make(map[StepID]*Step)
+	w.ignored = make(map[StepID]bool)
 	w.result.Steps = len(w.plan.Steps)
 	for _, s := range w.plan.Steps {
 		if s.Action.IsData() {
@@ -328,6 +332,12 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	}
 	if t.err == nil {
 		w.result.Restored++
+		if t.counted {
+			w.tablesCounted++
+		}
+		if t.counted && t.archived != t.rows {
+			w.refused = append(w.refused, RowCount{Entry: t.step.Entry, Loaded: t.rows, Archive: t.archived})
+		}
 		w.learn(t.step, took)
 		if t.step.Entry.Kind == toc.Table {
 			w.made[t.step.Entry.ID] = true
@@ -340,9 +350,17 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 		w.skip(t.step, root, w.sched.Done(t.step.ID, OutcomeFailed))
 		return
 	}
-	w.result.Failed = append(w.result.Failed, t.err)
-	w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
-	w.emit(Event{Type: EventFailed, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
+	outcome := EventFailed
+	t.err = w.opts.foremost(t.err)
+	if w.opts.ignores(t.err) {
+		outcome = EventIgnored
+		w.ignored[t.step.ID] = true
+		w.result.Ignored = append(w.result.Ignored, t.err)
+	} else {
+		w.result.Failed = append(w.result.Failed, t.err)
+		w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
+	}
+	w.emit(Event{Type: outcome, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
 	w.failed(t)
 }
 
@@ -360,10 +378,9 @@ func (w *work) rootOf(step *Step) *Step {
 // failed ends a failed task. An object that is there, though its owner could not
 // be set or it was there before, keeps nothing from being restored.
 func (w *work) failed(t *task) {
-	there := t.err.Exists || t.err.Role == RoleAlter
 	var skipped []*Step
 	switch {
-	case !there:
+	case !t.err.isThere():
 		w.roots[t.step.ID] = t.step
 		skipped = w.sched.Done(t.step.ID, OutcomeFailed)
 	default:
@@ -394,6 +411,10 @@ func (w *work) skip(tried, cause *Step, skipped []*Step) {
 			w.result.Steps-- // it would have gone on with what failed
 			continue
 		}
+		if w.ignored[cause.ID] && isAttachment(step.Entry) {
+			w.result.IgnoredSkips = append(w.result.IgnoredSkips, Skip{Step: step, Cause: cause})
+			continue
+		}
 		w.result.Skipped = append(w.result.Skipped, Skip{Step: step, Cause: cause})
 		w.emit(Event{Type: EventSkipped, Step: step, Cause: cause})
 	}
@@ -409,9 +430,10 @@ func (w *work) finish(ctx context.Context) *Result {
 	w.keepSlowest()
 	r := &w.result
 	r.Interrupted = ctx.Err() != nil
-	r.Duration = time.Since(w.begun)
+	r.Begun, r.Duration = w.begun, time.Since(w.begun)
+	r.Database = w.config.Database
 	r.Slowest = w.times
-	r.Left = r.Steps - r.Earlier - r.Restored - len(r.Failed) - len(r.Skipped)
+	r.Left = r.Steps - r.Earlier - r.Restored - len(r.Failed) - len(r.Skipped) - len(r.Ignored) - len(r.IgnoredSkips)
 	for p, t := range w.phases {
 		if !t.first.IsZero() {
 			r.Phases = append(r.Phases, PhaseTime{Phase(p), w.counted[p], t.last.Sub(t.first)})

@@ -10,6 +10,7 @@ type Key struct {
 	Table   RelationName
 	Name    string     // of the constraint and of its index, unquoted
 	Primary bool       // PRIMARY KEY, else UNIQUE
+	Columns []string   // unquoted
 	Index   string     // CREATE UNIQUE INDEX name ON …;
 	Attach  string     // ALTER TABLE ONLY … ADD CONSTRAINT name … USING INDEX name …;
 	Then    []FollowUp // what the definition goes on with
@@ -39,7 +40,8 @@ func SplitKey(defn string, stdStrings bool) (k Key, ok bool) {
 		r.words("unique")
 		nulls = r.nulls()
 	}
-	_, index := r.columns()
+	columns, index := r.columns()
+	k.Columns = columns
 	if r.found("include") {
 		_, include := r.columns()
 		index += " INCLUDE " + include

@@ -25,6 +25,10 @@ type env struct {
 	// archive.
 	damage error
 
+	// failedSQL is the file for what pgarc restore leaves, unless an option
+	// names another; "" for none.
+	failedSQL string
+
 	// width is the number of columns of the terminal that stdout, or else
 	// stderr, is; 0 if neither is one.
 	width int
@@ -36,6 +40,7 @@ func processEnv() *env {
 		stdin:     os.Stdin,
 		stdout:    os.Stdout,
 		stderr:    os.Stderr,
+		failedSQL: "failed.sql",
 		getenv:    os.Getenv,
 		stdoutTTY: term.IsTerminal(int(os.Stdout.Fd())),
 		stderrTTY: term.IsTerminal(int(os.Stderr.Fd())),

@@ -20,9 +20,8 @@ import (
 type reporter interface {
 	event(restore.Event)
 	say(message string) // one line that belongs to no step
-	// finish is the last call; result or err may be nil. It returns the first
-	// error of writing.
-	finish(result *restore.Result, err error) error
+	// finish is the last call. It returns the first error of writing.
+	finish(ending) error
 }
 
 // A textReporter is for people. All of it is talk, so it goes to stderr.
@@ -33,7 +32,6 @@ type textReporter struct {
 	verbose bool
 	quiet   bool
 	color   bool
-	goOn    string // the command that goes on with the restore
 
 	meter     meter
 	lastPlain time.Time
@@ -93,6 +91,10 @@ func (r *textReporter) event(e restore.Event) {
 		}
 	case restore.EventFailed:
 		r.print(r.red("pgarc: failed: ") + failureText(e.Err))
+	case restore.EventIgnored:
+		if r.verbose {
+			r.print("pgarc: ignored (" + e.Err.Class().String() + "): " + failureText(e.Err))
+		}
 	case restore.EventSkipped:
 		if r.verbose {
 			r.print("pgarc: skipped: " + stepName(e.Step) + ", which needs " + stepName(e.Cause) + "\n")
@@ -140,25 +142,17 @@ func (r *textReporter) progress(e restore.Event) {
 	}
 }
 
-func (r *textReporter) finish(result *restore.Result, err error) error {
+func (r *textReporter) finish(end ending) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.status != nil {
 		r.status.clear()
 	}
-	if result == nil {
+	if end.result == nil {
 		return nil
 	}
 	w := bufio.NewWriter(r.w)
-	writeFailed(w, result.Failed)
-	writeSkipped(w, result.Skipped)
-	writeLeftOut(w, result.LeftOut)
-	if !r.quiet {
-		writeSummary(w, r.width(), outcome(result, err), result, r.entries)
-	}
-	if result.Journal && r.goOn != "" {
-		fmt.Fprintf(w, "pgarc: to go on with what is left: %s\n", visible(r.goOn))
-	}
+	end.write(w, r.width(), r.entries, r.quiet)
 	return w.Flush()
 }
 
@@ -200,6 +194,9 @@ func failureText(e *restore.StepError) string {
 	}
 	if sql := strings.TrimSpace(withoutSecrets(e.Step.Entry.Kind, e.SQL)); sql != "" {
 		b.WriteString("  statement:\n" + visibleSQL(sql) + "\n\n")
+	}
+	for _, also := range e.Also {
+		fmt.Fprintf(&b, "  also: %s\n%s\n\n", visibleLines(also.Reason()), visibleSQL(strings.TrimSpace(withoutSecrets(e.Step.Entry.Kind, also.SQL))))
 	}
 	if sql := otherDefinition(e); sql != "" {
 		b.WriteString("  which is a part of:\n" + visibleSQL(sql) + "\n\n")
@@ -249,130 +246,6 @@ func visibleSQL(sql string) string {
 	return strings.Join(lines, "\n")
 }
 
-// writeFailed lists again what failed, in a line each: what was said when it
-// happened may be far up.
-func writeFailed(w *bufio.Writer, failed []*restore.StepError) {
-	if len(failed) > 0 {
-		fmt.Fprintf(w, "pgarc: failed:\n")
-	}
-	for _, e := range failed {
-		fmt.Fprintf(w, "  %s\n", visible(e.Error()))
-	}
-}
-
-// writeSkipped lists what was left out, under what it was left out for.
-func writeSkipped(w *bufio.Writer, skips []restore.Skip) {
-	var causes []*restore.Step
-	byCause := make(map[*restore.Step][]*restore.Step)
-	for _, s := range skips {
-		if byCause[s.Cause] == nil {
-			causes = append(causes, s.Cause)
-		}
-		byCause[s.Cause] = append(byCause[s.Cause], s.Step)
-	}
-	for _, cause := range causes {
-		fmt.Fprintf(w, "pgarc: skipped, because %s failed:\n", stepName(cause))
-		for _, s := range byCause[cause] {
-			fmt.Fprintf(w, "  %s\n", stepName(s))
-		}
-	}
-}
-
-// writeSummary closes the report. The table of names is cut to a positive
-// width.
-func writeSummary(w *bufio.Writer, width int, outcome string, result *restore.Result, entries tally) {
-	restored, failed, skipped := entries.counts()
-	if result.RolledBack {
-		restored = 0
-	}
-	fmt.Fprintf(w, "pgarc: %s in %s: %s entries restored, %s failed, %s skipped", outcome, seconds(result.Duration),
-		thousands(restored), thousands(failed), thousands(skipped))
-	if result.Left > 0 {
-		fmt.Fprintf(w, ", %s steps not begun", thousands(int64(result.Left)))
-	}
-	if result.Earlier > 0 {
-		fmt.Fprintf(w, ", %s steps done before", thousands(int64(result.Earlier)))
-	}
-	if n := count(result.Failed, isDrop); n > 0 {
-		fmt.Fprintf(w, ", %s failed", howMany(n, "drop"))
-	}
-	fmt.Fprintf(w, "\n  %s rows, %s of data\n", thousands(result.Rows), byteSize(result.Bytes))
-	writeFailureHints(w, result.Failed)
-	if len(result.Phases) > 0 {
-		t := table{columns: []column{{title: "  PHASE"}, {title: "STEPS", right: true}, {title: "TIME", right: true}}}
-		for _, p := range result.Phases {
-			t.add("  "+p.Phase.String(), thousands(int64(p.Steps)), seconds(p.Duration))
-		}
-		w.WriteByte('\n')
-		t.write(w, 0)
-	}
-	if len(result.Slowest) > 0 {
-		w.WriteByte('\n')
-		slowestTable(result.Slowest).write(w, width)
-	}
-}
-
-// writeFailureHints says what to do about failures that come in numbers.
-func writeFailureHints(w *bufio.Writer, failed []*restore.StepError) {
-	if n := count(failed, func(e *restore.StepError) bool { return e.Exists }); n > 0 {
-		fmt.Fprintf(w, "pgarc: hint: %d failed because the object exists already: restore into an empty database, or with --clean --if-exists\n", n)
-	}
-	if n := count(failed, lacksLabelProvider); n > 0 {
-		fmt.Fprintf(w, "pgarc: hint: %d failed because the server has no provider of these security labels: load it there (shared_preload_libraries), or leave them out with --no-security-labels\n", n)
-	}
-}
-
-// lacksLabelProvider reports whether no module of the server takes a security
-// label (ExecSecLabelStmt in src/backend/commands/seclabel.c).
-func lacksLabelProvider(e *restore.StepError) bool {
-	return e.Step.Entry.Kind == toc.SecurityLabel && e.SQLState() == "22023" // invalid_parameter_value
-}
-
-func slowestTable(slowest []restore.StepTime) *table {
-	t := &table{columns: []column{{title: "  SLOWEST", padTo: 72}, {title: "TIME", right: true},
-		{title: "ROWS", right: true}, {title: "SIZE", right: true}}, shrink: []shrinkStep{{"  SLOWEST", 24}}}
-	for _, s := range slowest {
-		rows, size := "", ""
-		if s.Step.Action.IsData() {
-			size = byteSize(s.Bytes)
-			if s.Rows > 0 {
-				rows = thousands(s.Rows)
-			}
-		}
-		t.add("  "+stepName(s.Step), seconds(s.Duration), rows, size)
-	}
-	return t
-}
-
-// outcome is the end of a restore in a word or two.
-func outcome(r *restore.Result, err error) string {
-	switch {
-	case r.Interrupted:
-		return "interrupted"
-	case err != nil:
-		return "broken off"
-	case r.RolledBack:
-		return "stopped at a failure and rolled back"
-	case r.Stopped:
-		return "stopped at a failure"
-	case len(r.Failed)+len(r.Skipped) > 0:
-		return "restored with failures"
-	}
-	return "restored"
-}
-
-func count(failed []*restore.StepError, is func(*restore.StepError) bool) int {
-	n := 0
-	for _, e := range failed {
-		if is(e) {
-			n++
-		}
-	}
-	return n
-}
-
-func isDrop(e *restore.StepError) bool { return e.Step.Action == restore.ActionDrop }
-
 // A tally is what became of each entry, of which there may be several steps.
 // What counts is the worst of them.
 type tally map[toc.DumpID]restore.EventType
@@ -385,10 +258,12 @@ func (t tally) add(e restore.Event) {
 		switch x {
 		case restore.EventDone:
 			return 1
-		case restore.EventSkipped:
+		case restore.EventIgnored:
 			return 2
-		case restore.EventFailed:
+		case restore.EventSkipped:
 			return 3
+		case restore.EventFailed:
+			return 4
 		}
 		return 0
 	}
@@ -397,17 +272,26 @@ func (t tally) add(e restore.Event) {
 	}
 }
 
-// counts returns the entries of each outcome.
-func (t tally) counts() (restored, failed, skipped int64) {
+// entryCounts are how many entries came to which end.
+type entryCounts struct {
+	Restored int64 `json:"restored"`
+	Failed   int64 `json:"failed"`
+	Skipped  int64 `json:"skipped"`
+	Ignored  int64 `json:"ignored"`
+}
+
+func (t tally) counts() (n entryCounts) {
 	for _, outcome := range t {
 		switch outcome {
 		case restore.EventDone:
-			restored++
+			n.Restored++
 		case restore.EventFailed:
-			failed++
+			n.Failed++
 		case restore.EventSkipped:
-			skipped++
+			n.Skipped++
+		case restore.EventIgnored:
+			n.Ignored++
 		}
 	}
-	return restored, failed, skipped
+	return n
 }

@@ -122,7 +122,7 @@ func tell(r reporter, events []restore.Event, result *restore.Result, err error)
 	for _, e := range events {
 		r.event(e)
 	}
-	r.finish(result, err)
+	r.finish(ending{result: result, err: err, status: restoreStatus(result, err)})
 }
 
 const storyFailures = `pgarc: failed: TABLE public.statuses (10): drop: table "public.statuses" does not exist (SQLSTATE 42P01)
@@ -158,6 +158,7 @@ pgarc: hint: 1 failed because the object exists already: restore into an empty d
   SLOWEST                            TIME       ROWS    SIZE
   TABLE DATA public.statuses (12)   5.2 s  2,000,000  1.2 GB
   INDEX public.i (20)              700 ms
+pgarc: hint: rows violate constraints: mend the rows, then go on
 `
 
 func TestTextReport(t *testing.T) {
@@ -207,17 +208,17 @@ func TestJSONReport(t *testing.T) {
 	events = append(events, restore.Event{Type: restore.EventProgress, Time: after(6), Progress: restore.Progress{Phase: restore.PhaseMain, Steps: 7, Done: 3,
 		Running: []restore.Running{{Step: dataStep("t"), Worker: 1, Since: after(2), Bytes: 5, Portion: 0.5}}}})
 	tell(newJSONReporter(&out, list), events, result, nil)
-	want := `{"type":"failed","dump_id":10,"kind":"TABLE","schema":"public","name":"statuses","action":"drop","phase":"drop","worker":0,"seconds":1,"sqlstate":"42P01","message":"table \"public.statuses\" does not exist","sql":"DROP TABLE public.statuses;"}
+	want := `{"type":"failed","dump_id":10,"kind":"TABLE","schema":"public","name":"statuses","action":"drop","phase":"drop","worker":0,"seconds":1,"sqlstate":"42P01","message":"table \"public.statuses\" does not exist","sql":"DROP TABLE public.statuses;","class":"absent"}
 {"type":"step","dump_id":10,"kind":"TABLE","schema":"public","name":"statuses","action":"create","phase":"drop","worker":0,"seconds":0.003,"rows":0,"bytes":0}
-{"type":"failed","dump_id":11,"kind":"TABLE","schema":"public","name":"there","action":"create","phase":"drop","worker":0,"seconds":1,"sqlstate":"42P07","message":"relation \"there\" already exists","sql":"CREATE TABLE public.there ();","already_exists":true}
+{"type":"failed","dump_id":11,"kind":"TABLE","schema":"public","name":"there","action":"create","phase":"drop","worker":0,"seconds":1,"sqlstate":"42P07","message":"relation \"there\" already exists","sql":"CREATE TABLE public.there ();","already_exists":true,"class":"exists"}
 {"type":"notice","text":"warning: wal_level is insufficient"}
 {"type":"notice","text":"warning: wal_level is insufficient"}
 {"type":"step","dump_id":12,"kind":"TABLE DATA","schema":"public","name":"statuses","action":"copy","phase":"data and post-data","worker":0,"seconds":5.2,"rows":2000000,"bytes":1300000000}
 {"type":"step","dump_id":20,"kind":"INDEX","schema":"public","name":"i","action":"create","phase":"data and post-data","worker":0,"seconds":0.7,"rows":0,"bytes":0}
-{"type":"failed","dump_id":2970,"kind":"FK CONSTRAINT","schema":"public","table":"statuses","name":"fk_rails_256483a9ab","action":"create","phase":"data and post-data","worker":0,"seconds":1,"sqlstate":"23503","message":"insert or update on table \"statuses\" violates foreign key constraint \"fk_rails_256483a9ab\"","detail":"Key (reblog_of_id)=(99) is not present in table \"statuses\".","sql":"ALTER TABLE ONLY public.statuses\n\tADD CONSTRAINT fk_rails_256483a9ab FOREIGN KEY (reblog_of_id) REFERENCES public.statuses(id) ON DELETE CASCADE;"}
+{"type":"failed","dump_id":2970,"kind":"FK CONSTRAINT","schema":"public","table":"statuses","name":"fk_rails_256483a9ab","action":"create","phase":"data and post-data","worker":0,"seconds":1,"sqlstate":"23503","message":"insert or update on table \"statuses\" violates foreign key constraint \"fk_rails_256483a9ab\"","detail":"Key (reblog_of_id)=(99) is not present in table \"statuses\".","sql":"ALTER TABLE ONLY public.statuses\n\tADD CONSTRAINT fk_rails_256483a9ab FOREIGN KEY (reblog_of_id) REFERENCES public.statuses(id) ON DELETE CASCADE;","class":"constraint"}
 {"type":"skipped","dump_id":2971,"kind":"COMMENT","schema":"public","name":"CONSTRAINT fk_rails_256483a9ab ON statuses","action":"create","phase":"drop","cause":{"dump_id":2970,"kind":"FK CONSTRAINT","schema":"public","table":"statuses","name":"fk_rails_256483a9ab","action":"create","phase":"data and post-data"}}
 {"type":"progress","seconds":6,"phase":"data and post-data","steps":7,"done":3,"failed":0,"stored_bytes":0,"stored_bytes_total":0,"rows":0,"bytes":0,"running":[{"dump_id":12,"kind":"TABLE DATA","schema":"public","name":"t","action":"copy","phase":"data and post-data","worker":1,"seconds":4,"bytes":5}]}
-{"type":"summary","exit_status":3,"restored":3,"failed":2,"skipped":1,"drops_failed":1,"steps":7,"steps_not_begun":0,"rows":2000000,"bytes":1300000000,"seconds":6.1,"stopped":false,"interrupted":false,"phases":[{"phase":"pre-data","steps":2,"seconds":0.04},{"phase":"data and post-data","steps":3,"seconds":6}],"slowest":[{"dump_id":12,"kind":"TABLE DATA","schema":"public","name":"statuses","action":"copy","phase":"data and post-data","seconds":5.2,"rows":2000000,"bytes":1300000000},{"dump_id":20,"kind":"INDEX","schema":"public","name":"i","action":"create","phase":"data and post-data","seconds":0.7,"rows":0,"bytes":0}]}
+{"type":"summary","exit_status":3,"restored":3,"failed":2,"skipped":1,"ignored":0,"drops_failed":1,"left_out":0,"steps":7,"steps_not_begun":0,"rows":2000000,"bytes":1300000000,"seconds":6.1,"stopped":false,"interrupted":false,"phases":[{"phase":"pre-data","steps":2,"seconds":0.04},{"phase":"data and post-data","steps":3,"seconds":6}],"slowest":[{"dump_id":12,"kind":"TABLE DATA","schema":"public","name":"statuses","action":"copy","phase":"data and post-data","seconds":5.2,"rows":2000000,"bytes":1300000000},{"dump_id":20,"kind":"INDEX","schema":"public","name":"i","action":"create","phase":"data and post-data","seconds":0.7,"rows":0,"bytes":0}]}
 `
 	if out.String() != want {
 		got, wanted := strings.Split(out.String(), "\n"), strings.Split(want, "\n")

@@ -8,12 +8,13 @@ import (
 	"time"
 
 	"github.com/pgarc/pgarc/restore"
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
 // The JSON Lines of pgarc restore --json. They are an interface, as those in
 // json.go: fields and types may be added, never renamed or removed. "type" is
-// step, failed, skipped, notice, progress, error, and in the last line
+// step, failed, ignored, skipped, notice, progress, error, and in the last line
 // summary.
 
 // stepRef says which step of which entry a line is about.
@@ -42,7 +43,7 @@ type stepJSON struct {
 }
 
 type failedJSON struct {
-	Type string `json:"type"` // "failed"
+	Type string `json:"type"` // "failed" or "ignored"
 	*stepRef
 	Worker   int     `json:"worker"`
 	Seconds  float64 `json:"seconds"`
@@ -55,6 +56,25 @@ type failedJSON struct {
 	SQL      string  `json:"sql,omitempty"`
 	Defn     string  `json:"definition,omitempty"` // the archive's own, if sql is only a part of what it does
 	Exists   bool    `json:"already_exists,omitempty"`
+
+	Class      string          `json:"class"`
+	Also       []alsoJSON      `json:"also,omitempty"`       // further statements of the step that failed
+	Violations *violationsJSON `json:"violations,omitempty"` // in the file of --report only: they are looked for at the end
+}
+
+type alsoJSON struct {
+	Class    string `json:"class"`
+	SQLState string `json:"sqlstate,omitempty"`
+	Message  string `json:"message"`
+	SQL      string `json:"sql"`
+}
+
+type violationsJSON struct {
+	Rows    *int64     `json:"rows"` // null: not counted, see note
+	Columns []string   `json:"columns"`
+	Sample  [][]string `json:"sample"`
+	Query   string     `json:"query"`
+	Note    string     `json:"note,omitempty"`
 }
 
 type skippedJSON struct {
@@ -108,11 +128,9 @@ type errorJSON struct {
 }
 
 type restoreSummaryJSON struct {
-	Type        string         `json:"type"` // "summary"
-	ExitStatus  int            `json:"exit_status"`
-	Restored    int64          `json:"restored"` // entries, as are the next two
-	Failed      int64          `json:"failed"`
-	Skipped     int64          `json:"skipped"`
+	Type       string `json:"type"` // "summary"
+	ExitStatus int    `json:"exit_status"`
+	entryCounts
 	DropsFailed int            `json:"drops_failed"`
 	LeftOut     int            `json:"left_out"` // entries, wholly or in part, by --skip-missing
 	Steps       int            `json:"steps"`
@@ -124,6 +142,8 @@ type restoreSummaryJSON struct {
 	Interrupted bool           `json:"interrupted"`
 	Phases      []phaseJSON    `json:"phases"`
 	Slowest     []stepTimeJSON `json:"slowest"`
+	Check       *checkJSON     `json:"check,omitempty"`      // absent: not made
+	FailedSQL   string         `json:"failed_sql,omitempty"` // the file with what is left to run
 }
 
 type phaseJSON struct {
@@ -181,7 +201,9 @@ func (r *jsonReporter) event(e restore.Event) {
 	case restore.EventDone:
 		r.write(stepJSON{"step", ref, e.Worker, e.Duration.Seconds(), e.Rows, e.Bytes})
 	case restore.EventFailed:
-		r.write(newFailedJSON(ref, e))
+		r.write(newFailedJSON("failed", ref, e.Worker, e.Duration.Seconds(), e.Err))
+	case restore.EventIgnored:
+		r.write(newFailedJSON("ignored", ref, e.Worker, e.Duration.Seconds(), e.Err))
 	case restore.EventSkipped:
 		r.write(skippedJSON{"skipped", ref, newStepRef(r.toc, e.Cause)})
 	case restore.EventSettings:
@@ -196,12 +218,24 @@ func (r *jsonReporter) event(e restore.Event) {
 	}
 }
 
-func newFailedJSON(ref *stepRef, e restore.Event) failedJSON {
-	j := failedJSON{Type: "failed", stepRef: ref, Worker: e.Worker, Seconds: e.Duration.Seconds(),
-		Message: e.Err.Err.Error(), SQL: strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, e.Err.SQL), "\n"), Defn: otherDefinition(e.Err), Exists: e.Err.Exists}
-	if pg := e.Err.PgError(); pg != nil {
+func newFailedJSON(kind string, ref *stepRef, worker int, seconds float64, e *restore.StepError) failedJSON {
+	j := failedJSON{Type: kind, stepRef: ref, Worker: worker, Seconds: seconds, Class: e.Class().String(),
+		Message: e.Err.Error(), SQL: strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, e.SQL), "\n"), Defn: otherDefinition(e), Exists: e.Exists}
+	if pg := e.PgError(); pg != nil {
 		j.SQLState, j.Message, j.Detail, j.Hint, j.Context = pg.Code, pg.Message, pg.Detail, pg.Hint, pg.Where
 		j.Position = pg.Position
+	}
+	for _, x := range e.Also {
+		j.Also = append(j.Also, alsoJSON{x.Class().String(), x.SQLState(), x.Reason(), strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, x.SQL), "\n")})
+	}
+	if v := e.Violations; v != nil {
+		j.Violations = &violationsJSON{Columns: v.Columns, Sample: v.Sample, Query: v.Query, Note: v.Note}
+		if v.Rows >= 0 {
+			j.Violations.Rows = &v.Rows
+		}
+		if v.Sample == nil {
+			j.Violations.Sample = [][]string{}
+		}
 	}
 	return j
 }
@@ -221,33 +255,46 @@ func (r *jsonReporter) newProgressJSON(e restore.Event) progressJSON {
 	return j
 }
 
-func (r *jsonReporter) finish(result *restore.Result, err error) error {
+func (r *jsonReporter) finish(end ending) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if err != nil {
-		r.write(errorJSON{"error", err.Error()})
+	if end.err != nil {
+		r.write(errorJSON{"error", end.err.Error()})
 	}
+	result := end.result
 	if result == nil {
 		result = new(restore.Result)
 	}
-	j := restoreSummaryJSON{Type: "summary", ExitStatus: restoreStatus(result, err), Steps: result.Steps, NotBegun: result.Left,
-		Rows: result.Rows, Bytes: result.Bytes, Seconds: result.Duration.Seconds(),
-		Stopped: result.Stopped, Interrupted: result.Interrupted, Phases: []phaseJSON{}, Slowest: []stepTimeJSON{}}
-	j.Restored, j.Failed, j.Skipped = r.entries.counts()
-	j.DropsFailed = count(result.Failed, isDrop)
 	touched := make(map[toc.DumpID]bool)
 	for _, l := range result.LeftOut {
-		n := r.toc.NameOf(l.Entry)
-		r.write(leftOutJSON{"left_out", l.Entry.ID, l.Entry.Kind, n.Schema, n.Name, l.What, l.Name, l.Whole})
+		r.write(newLeftOutJSON(r.toc, l))
 		touched[l.Entry.ID] = true
 	}
-	j.LeftOut = len(touched)
-	for _, p := range result.Phases {
-		j.Phases = append(j.Phases, phaseJSON{p.Phase.String(), p.Steps, p.Duration.Seconds()})
-	}
-	for _, s := range result.Slowest {
-		j.Slowest = append(j.Slowest, stepTimeJSON{newStepRef(r.toc, s.Step), s.Duration.Seconds(), s.Rows, s.Bytes})
-	}
-	r.write(j)
+	r.write(restoreSummaryJSON{Type: "summary", ExitStatus: end.status, Steps: result.Steps, NotBegun: result.Left,
+		entryCounts: r.entries.counts(), DropsFailed: count(result.Failed, isDrop),
+		Rows: result.Rows, Bytes: result.Bytes, Seconds: result.Duration.Seconds(),
+		Stopped: result.Stopped, Interrupted: result.Interrupted, Phases: phasesJSON(result), Slowest: slowestJSON(r.toc, result),
+		Check: newCheckJSON(r.toc, result.Checked), FailedSQL: end.failedSQL, LeftOut: len(touched)})
 	return r.err
+}
+
+func newLeftOutJSON(t *toc.TOC, l script.LeftOut) leftOutJSON {
+	n := t.NameOf(l.Entry)
+	return leftOutJSON{"left_out", l.Entry.ID, l.Entry.Kind, n.Schema, n.Name, l.What, l.Name, l.Whole}
+}
+
+func phasesJSON(result *restore.Result) []phaseJSON {
+	list := []phaseJSON{}
+	for _, p := range result.Phases {
+		list = append(list, phaseJSON{p.Phase.String(), p.Steps, p.Duration.Seconds()})
+	}
+	return list
+}
+
+func slowestJSON(t *toc.TOC, result *restore.Result) []stepTimeJSON {
+	list := []stepTimeJSON{}
+	for _, s := range result.Slowest {
+		list = append(list, stepTimeJSON{newStepRef(t, s.Step), s.Duration.Seconds(), s.Rows, s.Bytes})
+	}
+	return list
 }

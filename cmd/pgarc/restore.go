@@ -88,6 +88,30 @@ How:
                             with -v which entries, and the steps; without a server
                             but for --missing
 
+If something fails:
+      --on-error WHAT     continue (the default), or stop, as -e
+      --ignore CLASS,...  failures of these classes are reported, but do not count:
+                          the exit status is 0, and the journal is dropped. Only
+                          comments, labels and grants on what failed go with them;
+                          what else is skipped counts. Classes: setting, privilege,
+                          ownership (owners and grantees that are missing), exists,
+                          absent, dependency, extension, unsupported, constraint,
+                          data, archive, connection, cancelled, lock, space,
+                          internal, other. What is harmless is ignored in any case
+                          (plpgsql, schema public and the usual comments on them and
+                          on extensions; settings of a newer server), unless CLASS
+                          is none
+      --failed-sql FILE   what failed, and what was skipped because of it, in order,
+                          to be run with psql (failed.sql); '' for none. A file that
+                          pgarc did not write is not overwritten
+      --report FILE       all about the restore, as JSON (docs/report.md)
+      --verify            look at the end if all objects are there and valid, which
+                          is done anyway for up to 5,000 of them, and if the tables
+                          took all rows, which is always done
+      --no-verify         do neither
+  Rows that violate a foreign key or a unique key are counted, for up to 30 s, and
+  the query that finds them is printed. The foreign key stays, NOT VALID.
+
 If it is broken off:
   A journal in the database (schema pgarc_journal, dropped when all is done) has
   what is done, exactly. A lost connection or a restarted server is waited for.
@@ -129,7 +153,7 @@ differs:
     --strict-names, a plain one that matches nothing is a warning, not silence;
     a pattern or a name with a schema is an error, unless --allow-empty
   - -v writes a line for each step; -q, --dry-run, --scratch, --json, --with-deps,
-    --with-dependents and --exclude-... (but -N) are new
+    --with-dependents and what excludes (but -N) are new
 
 Output:
   -v, --verbose  a line for each step
@@ -275,15 +299,23 @@ func interruption(ctx context.Context, err error) error {
 // restoreInto restores the archive and reports. It returns what the exit
 // status says: nil, or an exitError.
 func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string, a *archive.Reader, cfg *pgconn.Config) error {
+	if !o.flags.Changed("failed-sql") {
+		o.failedSQL = env.failedSQL
+	}
+	if err := o.prepareFiles(); err != nil {
+		return err
+	}
 	opts := o.Options
 	opts.Name, opts.Command = redactURLs(name), resumeCommand(env.args)
-	text := newTextReporter(env, o.verbose, o.quiet)
-	text.goOn = opts.Command
-	var rep reporter = text
+	var rep reporter = newTextReporter(env, o.verbose, o.quiet)
 	if o.json {
 		rep = newJSONReporter(env.stdout, o.selected.TOC)
 	}
-	opts.OnEvent = rep.event
+	entries := make(tally)
+	opts.OnEvent = func(e restore.Event) {
+		entries.add(e)
+		rep.event(e)
+	}
 	silence := context.AfterFunc(ctx, func() {
 		rep.say("interrupted: cancelling what runs; once more stops at once")
 	})
@@ -291,19 +323,78 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	result, err := restore.Run(ctx, a, cfg, opts)
 	silence()
 	err = restoreError(ctx, name, err)
-	unwritten := rep.finish(result, err)
-	status := restoreStatus(result, err)
+	end := ending{result: result, err: err, status: o.exitStatus(result, err), rules: o.rules(), goOn: opts.Command}
+	end.failedSQL = o.writeFailedSQL(rep, opts, o.selected.TOC, end)
+	unwritten := o.fileReport(env, name, a, cfg, entries, end)
+	unwritten = errors.Join(unwritten, rep.finish(end))
 	switch {
-	case status == exitOK && unwritten != nil:
+	case end.status == exitOK && unwritten != nil:
 		return fmt.Errorf("writing the report: %w", unwritten)
-	case status == exitOK && env.damage != nil:
+	case end.status == exitOK && env.damage != nil:
 		return &exitError{exitPartly, env.damage}
-	case status == exitOK:
+	case end.status == exitOK:
 		return nil
-	case result != nil && status == exitInterrupted: // the summary has said it
-		return &exitError{code: status}
+	case result != nil && end.status == exitInterrupted: // the summary has said it
+		return &exitError{code: end.status}
 	}
-	return &exitError{status, err}
+	return &exitError{end.status, errors.Join(err, unwritten)}
+}
+
+// prepareFiles finds out before hours of restoring that a file could not be
+// written at the end.
+func (o *restoreOptions) prepareFiles() error {
+	if o.flags.Changed("failed-sql") && o.failedSQL != "" {
+		if err := checkFailedSQL(o.failedSQL); err != nil {
+			return fmt.Errorf("--failed-sql: %w", err)
+		}
+	}
+	if o.report == "" {
+		return nil
+	}
+	file, err := os.OpenFile(o.report, os.O_CREATE|os.O_WRONLY, 0o600)
+	if err != nil {
+		return fmt.Errorf("--report: %w", err)
+	}
+	return file.Close()
+}
+
+// writeFailedSQL writes what is left into a file, if the restore came to its
+// end, and returns its name.
+func (o *restoreOptions) writeFailedSQL(rep reporter, opts restore.Options, t *toc.TOC, end ending) string {
+	r := end.result
+	if o.failedSQL == "" || r == nil || end.err != nil || r.Stopped || r.Interrupted || r.RolledBack {
+		return ""
+	}
+	f := failedSQL{archive: opts.Name, toc: t, options: opts}
+	if r.Journal {
+		f.goOn = end.goOn
+	}
+	n, err := f.write(o.failedSQL, r)
+	if err != nil {
+		rep.say("what failed was not written into a file: " + err.Error())
+	}
+	if n == 0 || err != nil {
+		return ""
+	}
+	return o.failedSQL
+}
+
+// fileReport is --report.
+func (o *restoreOptions) fileReport(env *env, name string, a *archive.Reader, cfg *pgconn.Config, entries tally, end ending) error {
+	if o.report == "" {
+		return nil
+	}
+	database := targetJSON{Name: cfg.Database, Host: cfg.Host, Port: cfg.Port, User: cfg.User}
+	return writeReport(o.report, o.newReport(env, redactURLs(name), a, o.selected.TOC, database, entries, end))
+}
+
+// commandLine is what the user typed, without passwords.
+func commandLine(args []string) string {
+	words := []string{"pgarc"}
+	for _, a := range args {
+		words = append(words, shellWord(withoutPassword(a)))
+	}
+	return strings.Join(words, " ")
 }
 
 // resumeCommand is how to go on with a restore: the same command again, and
@@ -336,6 +427,16 @@ func restoreError(ctx context.Context, name string, err error) error {
 	return asConnectError(err)
 }
 
+// exitStatus is the exit status of a restore. A check at the end that could
+// not be made counts if it was asked for.
+func (o *restoreOptions) exitStatus(result *restore.Result, err error) int {
+	status := restoreStatus(result, err)
+	if status == exitOK && o.verify && (result.Checked == nil || result.Checked.Err != nil) {
+		return exitPartly
+	}
+	return status
+}
+
 // restoreStatus is the exit status of a restore. Of several reasons the one
 // counts that asks most of the user.
 func restoreStatus(result *restore.Result, err error) int {
@@ -351,6 +452,8 @@ func restoreStatus(result *restore.Result, err error) int {
 	case result.Stopped:
 		return exitFailed
 	case len(result.Failed)+len(result.Skipped) > 0:
+		return exitPartly
+	case result.Checked != nil && len(result.Checked.Findings)+len(result.Checked.Rows) > 0:
 		return exitPartly
 	}
 	return exitOK

@@ -30,6 +30,12 @@ type restoreOptions struct {
 	without     [len(rewriteFlags)]bool // as rewriteFlags
 	missing     bool                    // only what the database lacks
 	skipMissing []string
+	onError     string   // continue or stop
+	ignore      []string // classes of failures
+	report      string   // file for the report
+	failedSQL   string   // file for what failed
+	verify      bool
+	noVerify    bool
 
 	selected *toc.Selected // under other names, if there are any
 
@@ -51,6 +57,12 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
 	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
+	fs.StringVar(&o.onError, "on-error", "continue", "continue or stop")
+	fs.StringSliceVar(&o.ignore, "ignore", nil, "classes of failures that do not count")
+	fs.StringVar(&o.report, "report", "", "write a report, as JSON, into this file")
+	fs.StringVar(&o.failedSQL, "failed-sql", "", "write what failed and was skipped into this file")
+	fs.BoolVar(&o.verify, "verify", false, "look at the end if all is there, however many objects there are")
+	fs.BoolVar(&o.noVerify, "no-verify", false, "do not look at the end if all is there")
 	fs.BoolVar(&o.missing, "missing", false, "only what the database lacks")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")
 	fs.BoolVar(&o.scratch, "scratch", false, "restore into a server to throw away")
@@ -115,6 +127,35 @@ func (o *restoreOptions) setRewrites() {
 	}
 }
 
+// setPolicy notes what is to be done about failures, and about the check at the
+// end.
+func (o *restoreOptions) setPolicy() error {
+	switch o.onError {
+	case "stop":
+		o.ExitOnError = true
+	case "continue":
+		if o.ExitOnError && o.flags.Changed("on-error") {
+			return usagef("options -e/--exit-on-error and --on-error=continue cannot be used together")
+		}
+	default:
+		return &usageError{"--on-error " + o.onError + " is neither continue nor stop", "stop is what -e does"}
+	}
+	var err error
+	if o.Policy, err = restore.ParsePolicy(o.ignore); err != nil {
+		return &usageError{"--ignore: " + err.Error(), "as in --ignore ownership,privilege"}
+	}
+	if (o.SingleTransaction || o.flags.Changed("transaction-size")) && len(o.Policy.Ignore) > 0 {
+		return &usageError{"--ignore does not go together with -1 and --transaction-size", "the first failure ends a transaction, whatever it is"}
+	}
+	switch {
+	case o.verify:
+		o.Verify = restore.VerifyAlways
+	case o.noVerify:
+		o.Verify = restore.VerifyNever
+	}
+	return nil
+}
+
 // parseSettings takes --set apart.
 func (o *restoreOptions) parseSettings() error {
 	for _, text := range o.settings {
@@ -134,7 +175,7 @@ func defaultJobs(cpus int) int { return min(max(cpus, 2), 8) }
 // restoreConflicts are pairs that make no sense, beside those of a selection
 // and of a script.
 var restoreConflicts = [][2]string{
-	{"quiet", "verbose"},
+	{"quiet", "verbose"}, {"verify", "no-verify"},
 	{"resume", "restart"}, {"retry-failed", "restart"}, {"resume", "no-journal"}, {"resume", "single-transaction"},
 	{"use-set-session-authorization", "resume"}, {"use-set-session-authorization", "retry-failed"},
 	{"retry-failed", "no-journal"}, {"retry-failed", "single-transaction"}, {"resume", "scratch"}, {"resume", "scratch-run"},
@@ -144,6 +185,7 @@ var restoreConflicts = [][2]string{
 	{"dry-run", "scratch-run"},
 	{"dbname", "file"},
 	{"dbname", "restrict-key"},
+	{"report", "dry-run"}, {"report", "file"}, {"report", "list"}, {"failed-sql", "file"}, {"failed-sql", "list"},
 	{"file", "dry-run"}, {"file", "scratch"}, {"file", "scratch-run"}, {"file", "json"},
 	{"file", "skip-missing"}, {"list", "skip-missing"},
 	{"missing", "rename-schema"}, {"missing", "map-owner"}, {"missing", "map-tablespace"}, // the look-up goes by the archive's names
@@ -180,6 +222,9 @@ func (o *restoreOptions) check() error {
 		return err
 	}
 	if err := o.script.check(o.flags); err != nil {
+		return err
+	}
+	if err := o.setPolicy(); err != nil {
 		return err
 	}
 	o.TransactionSize = o.script.TransactionSize

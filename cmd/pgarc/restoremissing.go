@@ -50,7 +50,7 @@ func (o *restoreOptions) restoreMissing(ctx context.Context, env *env, name stri
 // nothingToDo is the report of a restore without steps.
 func (o *restoreOptions) nothingToDo(env *env, a *archive.Reader) error {
 	if o.json {
-		return newJSONReporter(env.stdout, a.TOC).finish(&restore.Result{}, nil)
+		return newJSONReporter(env.stdout, a.TOC).finish(ending{result: new(restore.Result)})
 	}
 	if !o.quiet {
 		fmt.Fprintln(env.stderr, "pgarc: nothing to do")

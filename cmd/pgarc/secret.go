@@ -19,13 +19,21 @@ var (
 // withoutSecrets replaces passwords in a statement that a report prints: logs
 // travel. pgarc ddl prints definitions as they are.
 func withoutSecrets(kind toc.Kind, sql string) string {
-	switch kind {
-	case "USER MAPPING", "SERVER", "FOREIGN DATA WRAPPER", toc.Subscription:
+	if mayHoldSecrets(kind) {
 		sql = secretOption.ReplaceAllString(sql, `${1}'********'`)
 		sql = secretInConn.ReplaceAllString(sql, `${1}********`)
 		sql = secretInURL.ReplaceAllString(sql, `${1}********${2}`)
 	}
 	return sql
+}
+
+// mayHoldSecrets reports whether definitions of a kind may hold passwords.
+func mayHoldSecrets(kind toc.Kind) bool {
+	switch kind {
+	case "USER MAPPING", "SERVER", "FOREIGN DATA WRAPPER", toc.Subscription:
+		return true
+	}
+	return false
 }
 
 // withoutPassword takes the passwords out of a word of a command line that may
