@@ -180,17 +180,22 @@ func (m *meter) liveLines(at time.Time, p restore.Progress, width int) []string 
 // runningLine is one step under way. How long comes first, and the name is cut
 // so that what happens to it fits, too.
 func runningLine(at time.Time, r restore.Running, width int) string {
-	const leastName = 24
 	name := visible(r.Step.String())
 	what := strings.TrimPrefix(stepName(r.Step), name) // the action, if it is to be told
 	if text := runningText(at, r); text != "" {
 		what += ": " + text
 	}
-	took := fmt.Sprintf("%8s  ", clock(at.Sub(r.Since)))
-	if room := width - 1 - len(took) - displayWidth(what); width > 0 && displayWidth(name) > room {
+	return fitLine(fmt.Sprintf("%8s  ", clock(at.Sub(r.Since))), name, what, width)
+}
+
+// fitLine joins a line. Where it is longer than a positive width, the name is
+// cut, as far as something of it remains.
+func fitLine(before, name, what string, width int) string {
+	const leastName = 24
+	if room := width - 1 - displayWidth(before) - displayWidth(what); width > 0 && displayWidth(name) > room {
 		name = cut(name, max(room, leastName))
 	}
-	return took + name + what
+	return before + name + what
 }
 
 // evidenceAfter is how long a step runs before it is said what the server waits

@@ -193,7 +193,8 @@ func newStatusScreen(env *env, o *statusOptions) *statusScreen {
 func (s *statusScreen) show(st *restore.Status) error {
 	s.lost = false
 	if s.area != nil {
-		s.area.draw(statusLines(st))
+		width, _ := s.area.size()
+		s.area.draw(statusLines(st, width))
 		return nil
 	}
 	if s.shown && !s.o.json {

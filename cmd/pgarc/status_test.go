@@ -29,9 +29,9 @@ func TestWriteStatus(t *testing.T) {
 	time.Local = time.UTC
 	const head = `310 of 645 steps done (48%), 2,000,000 rows loaded, 1 failed, 334 left
 `
-	const running = `running:
-    0:54  INDEX public.idx (20) (server process 4712): building index: scanning table 43%
-    0:04  FK CONSTRAINT public.a fk (21), validate (server process 4713): checking rows
+	const running = `running, with the server's processes:
+    0:54     4712  INDEX public.idx (20): building index: scanning table 43%
+    0:04     4713  FK CONSTRAINT public.a fk (21), validate: checking rows
 `
 	const failed = `failed:
   FK CONSTRAINT public.statuses fk_rails_256483a9ab (30): canceling statement due to user request (SQLSTATE 57014)

@@ -13,7 +13,7 @@ import (
 // writeStatus writes a status for people, with the whole statements of what
 // failed.
 func writeStatus(w *bufio.Writer, st *restore.Status) {
-	for _, line := range headLines(st) {
+	for _, line := range headLines(st, 0) {
 		fmt.Fprintln(w, line)
 	}
 	if len(st.Failed) > 0 {
@@ -31,8 +31,8 @@ func writeStatus(w *bufio.Writer, st *restore.Status) {
 }
 
 // statusLines is the same for a screen that is redrawn: without statements.
-func statusLines(st *restore.Status) []string {
-	lines := headLines(st)
+func statusLines(st *restore.Status, width int) []string {
+	lines := headLines(st, width)
 	if len(st.Failed) > 0 {
 		lines = append(lines, "failed:")
 	}
@@ -42,18 +42,20 @@ func statusLines(st *restore.Status) []string {
 	return append(lines, goOnLines(st)...)
 }
 
-// headLines say how far all is, and what runs.
-func headLines(st *restore.Status) []string {
+// headLines say how far all is, and what runs. A positive width is that of the
+// terminal.
+func headLines(st *restore.Status, width int) []string {
 	lines := []string{fmt.Sprintf("restore of %s: %s", visible(st.Archive), statusState(st)), statusSteps(st)}
 	if len(st.Running) > 0 {
-		lines = append(lines, "running:")
+		lines = append(lines, "running, with the server's processes:")
 	}
 	for _, r := range st.Running {
-		line := fmt.Sprintf("%8s  %s (server process %d)", clock(st.Now.Sub(r.Since)), stepTitle(r.Kind, r.Name, r.ID, r.Action), r.PID)
-		if what := waitText(r.Action, r.Wait); what != "" {
-			line += ": " + what
+		name := stepTitle(r.Kind, r.Name, r.ID, restore.ActionCreate)
+		what := strings.TrimPrefix(stepTitle(r.Kind, r.Name, r.ID, r.Action), name)
+		if text := waitText(r.Action, r.Wait); text != "" {
+			what += ": " + text
 		}
-		lines = append(lines, line)
+		lines = append(lines, fitLine(fmt.Sprintf("%8s  %7d  ", clock(st.Now.Sub(r.Since)), r.PID), name, what, width))
 	}
 	return lines
 }
