@@ -45,9 +45,9 @@ func (e *StepError) what() string {
 	switch {
 	case e.SQL == "":
 		return "read data"
-	case e.Role == RoleAlter:
+	case e.Role == RoleAlter && e.Step.Action == ActionCreate:
 		return "alter"
-	case e.Role == RoleCreate || e.Role == RoleDrop:
+	case e.Role == RoleCreate || e.Role == RoleAlter || e.Role == RoleDrop:
 		return e.Step.Action.String()
 	}
 	return "load data"
