@@ -57,14 +57,19 @@ func TestTorture(t *testing.T) {
 		{"network", cutNetwork},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
+			all := 0
 			for _, seed := range seeds(t) {
 				t.Run(fmt.Sprintf("seed=%d", seed), func(t *testing.T) {
 					tr := b.trial(t, rand.New(rand.NewPCG(seed, uint64(i))))
 					begun := time.Now()
 					kind.disturb(t, tr)
 					b.compare(t, tr)
+					all += tr.count
 					t.Logf("%s: %d disturbances, %s", tr, tr.count, time.Since(begun).Round(100*time.Millisecond))
 				})
+			}
+			if all == 0 && !t.Failed() && !namedSeed.MatchString(runFlag()) {
+				t.Error("nothing was disturbed: this proved nothing")
 			}
 		})
 	}
@@ -89,6 +94,9 @@ func (tr *trial) String() string {
 func (tr *trial) moment() time.Duration {
 	return time.Duration(tr.rand.Float64() * 1.1 * float64(tr.load.took))
 }
+
+// soon is a moment of which there are some in a restore.
+func (tr *trial) soon() time.Duration { return max(tr.moment()/3, 20*time.Millisecond) }
 
 // command is the restore, to be run once more with --resume.
 func (tr *trial) command(resume bool, target string) *exec.Cmd {
@@ -186,12 +194,13 @@ func sleep(ctx context.Context, d time.Duration) bool {
 func killBackends(t *testing.T, tr *trial) {
 	admin := tr.connect(t, "postgres")
 	tr.during(t, "", func(ctx context.Context) {
-		// Up to a second apart: what is tried five times in a row and killed each time rightly gives up.
-		if !sleep(ctx, time.Duration((0.1+0.9*tr.rand.Float64())*float64(max(tr.load.took/2, time.Second)))) {
+		// Not for ever: what is tried five times and killed each time rightly gives up.
+		if !sleep(ctx, tr.soon()) || tr.count >= 8 {
+			sleep(ctx, time.Hour)
 			return
 		}
 		rows, err := admin.query(ctx, `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-			WHERE datname = '`+tr.database+`' AND application_name = 'pgarc restore' ORDER BY random() LIMIT 1`)
+			WHERE datname = '`+tr.database+`' AND application_name LIKE 'pgarc%' ORDER BY random() LIMIT 1`)
 		if err != nil && ctx.Err() == nil {
 			t.Error(err)
 		}
@@ -219,7 +228,8 @@ func crashServer(t *testing.T, tr *trial) {
 func cutNetwork(t *testing.T, tr *trial) {
 	p := newProxy(t, tr.server)
 	tr.during(t, p.connString(tr.connectTo()), func(ctx context.Context) {
-		if !sleep(ctx, time.Duration((0.1+0.9*tr.rand.Float64())*float64(max(tr.load.took/2, time.Second)))) {
+		if !sleep(ctx, tr.soon()) || tr.count == 4 {
+			sleep(ctx, time.Hour)
 			return
 		}
 		tr.count++
