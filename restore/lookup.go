@@ -38,7 +38,7 @@ type Comparison struct {
 // object, and a row of each table whose data are among the entries. It changes
 // nothing, needs no superuser, and sees one state of the database.
 func Lookup(ctx context.Context, a *archive.Reader, config *pgconn.Config, entries []*toc.Entry, opts LookupOptions) (*Comparison, error) {
-	s, err := connect(ctx, config, a.TOC, Options{Role: opts.Role}, func(string) {})
+	s, err := connect(ctx, config, a.TOC, Options{Role: opts.Role, Pooler: true}, func(string) {})
 	if err != nil {
 		return nil, err
 	}

@@ -50,6 +50,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.Restart, "restart", false, "forget an unfinished restore, and begin anew")
 	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
 	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
+	fs.BoolVar(&o.Pooler, "pooler", false, "connect through a pooler of whole sessions")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
 	fs.BoolVar(&o.missing, "missing", false, "only what the database lacks")
 	fs.BoolVar(&o.dryRun, "dry-run", false, "print the steps")

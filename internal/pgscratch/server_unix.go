@@ -243,20 +243,13 @@ func (s *Server) Crash(ctx context.Context, sig syscall.Signal, down time.Durati
 		return ctx.Err()
 	}
 	time.Sleep(down)
-	as, err := serverAccount()
-	if err != nil {
-		return err
-	}
-	log, err := os.OpenFile(filepath.Join(s.dir, logName), os.O_APPEND|os.O_WRONLY, 0)
+	log, err := os.OpenFile(s.LogFile(), os.O_APPEND|os.O_WRONLY, 0)
 	if err != nil {
 		return err
 	}
 	defer log.Close()
 	for { // as long as children of a killed postmaster live, the next one refuses to start
-		if s.postgres, err = s.run(as, log, syscall.SIGQUIT, "postgres", "-D", s.data()); err != nil {
-			return err
-		}
-		err := s.waitReady(ctx)
+		err := s.startPostgres(ctx, log)
 		if err == nil || ctx.Err() != nil {
 			return err
 		}
