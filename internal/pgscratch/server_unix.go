@@ -232,8 +232,13 @@ func (s *Server) shutdown() error {
 // Crash ends the server by a signal, without a checkpoint, and starts it again: SIGQUIT is an immediate stop,
 // SIGKILL kills the postmaster, whose children notice that and end. down is how long it stays away. The files
 // are the operating system's by then, so that nothing is lost that was written; commits that were not waited for
-// (synchronous_commit = off) may be. It must not be called at once with another method.
+// (synchronous_commit = off) may be.
 func (s *Server) Crash(ctx context.Context, sig syscall.Signal, down time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.postgres == nil {
+		return errors.New("the server was stopped")
+	}
 	if err := s.postgres.cmd.Process.Signal(sig); err != nil {
 		return err
 	}
