@@ -16,7 +16,7 @@ FUZZTIME ?= 30s
 BENCHFLAGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help build demo test race lint golden bench bench-go fuzz torture-read fixtures clean
+.PHONY: help build demo test race lint golden bench bench-go fuzz torture torture-read fixtures clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ fuzz: ## Run each fuzz target for FUZZTIME (30s)
 			go test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 1x $$dir; \
 		done; \
 	done
+
+# How often `make torture` breaks a restore in each way.
+PGARC_TORTURE ?= 100
+
+torture: ## Kill pgarc, its sessions, the server and the network PGARC_TORTURE (100) times each; an hour or so
+	@scripts/setup.sh tests
+	PGARC_TEST_REQUIRE=1 PGARC_TORTURE=$(PGARC_TORTURE) go test ./internal/torture -run '^TestTorture$$' -v -timeout 6h
 
 torture-read: ## Damage archives at 180,000 places and read what is left; some 10 minutes
 	PGARC_LONG_TESTS=1 go test ./archive -run '^TestTorture$$' -v -timeout 60m

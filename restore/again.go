@@ -50,13 +50,20 @@ func isPassing(err error) bool {
 	return false
 }
 
+// isTwice reports whether the journal refused a note because it has it: another
+// session, given up for lost, has done the same.
+func isTwice(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "23505" && pg.SchemaName == JournalSchema // unique_violation
+}
+
 // isAway reports whether a server that cannot be connected to may be there
 // again soon: it restarts, fails over, or has no connection to spare.
 func isAway(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
 		var connect *pgconn.ConnectError
-		return errors.As(err, &connect) // refused, unreachable, cut off
+		return errors.As(err, &connect) || errors.Is(err, errCutOff) // refused, unreachable, cut off
 	}
 	switch pg.Code {
 	case "57P01", "57P02", "57P03", // admin_shutdown, crash_shutdown, cannot_connect_now
@@ -91,6 +98,34 @@ func (w *work) reconnect(ctx context.Context, s *slot) (*session, error) {
 	}
 }
 
+// insist runs f on a session of the restore, and again on a new one if that was
+// lost meanwhile. It is for the loop while nothing runs.
+func (w *work) insist(ctx context.Context, f func(*session) error) error {
+	slot := w.slots[0]
+	for _, s := range w.slots {
+		if s.session != nil && !s.session.lost() {
+			slot = s
+			break
+		}
+	}
+	for n := 0; ; n++ {
+		if slot.session == nil || slot.session.lost() {
+			session, err := w.reconnect(ctx, slot)
+			if err != nil {
+				return err
+			}
+			slot.opened(session)
+		}
+		err := f(slot.session)
+		if err == nil || !slot.session.lost() || ctx.Err() != nil || n == attempts-1 || w.opts.SingleTransaction {
+			return err
+		}
+		slot.drop()
+		w.unsure = true
+		pause(ctx, backoff(n))
+	}
+}
+
 // runOne runs a single task, again if its failure may pass, and if a lost
 // connection had left it in doubt only what the journal does not have.
 func (w *work) runOne(ctx context.Context, s *session, t *task) {
@@ -99,6 +134,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 	}
 	if err := w.exec.journal.begin(ctx, s, t.step); err != nil && s.lost() {
 		t.fail("", RoleLoad, err)
+		t.unsent = true
 		return
 	}
 	s.worksOn(t.step)
@@ -107,10 +143,14 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		if t.err == nil || s.lost() || ctx.Err() != nil {
 			return
 		}
-		if t.doubt && w.settled(ctx, s, t) {
+		twice := isTwice(t.err.Err)
+		if (t.doubt || twice) && w.settled(ctx, s, t) {
 			return // the lost session came to its end only now
 		}
-		if !isPassing(t.err.Err) || n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream {
+		if s.lost() {
+			return
+		}
+		if !twice && !isPassing(t.err.Err) || n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream {
 			w.journalFailure(ctx, s, t.err)
 			return
 		}
@@ -139,8 +179,8 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 	for _, t := range send {
 		switch {
 		case t.err == nil || s.lost():
-		case t.doubt && w.settled(ctx, s, t):
-		case isPassing(t.err.Err):
+		case (t.doubt || isTwice(t.err.Err)) && w.settled(ctx, s, t):
+		case isPassing(t.err.Err) || isTwice(t.err.Err):
 			t.err = nil
 			w.runOne(ctx, s, t)
 		default:
@@ -152,6 +192,9 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 // settled reports whether the journal has all of a task; what it has of it, the
 // task knows then.
 func (w *work) settled(ctx context.Context, s *session, t *task) bool {
+	if w.exec.journal == nil {
+		return false
+	}
 	d, err := w.exec.journal.lookUp(ctx, s, t.step)
 	if err != nil {
 		t.fail("", RoleLoad, fmt.Errorf("look into the journal: %w", err))
@@ -168,11 +211,10 @@ func (w *work) settled(ctx context.Context, s *session, t *task) bool {
 // knows notes what of a task was done before.
 func (t *task) knows(d doneStep) {
 	if t.step.Action == ActionInsert {
-		t.inserted = insertedBefore(d)
-		return
+		t.inserted, t.insertsDone = insertedBefore(d), d.parts[insertsDone]
 	}
 	for i := range t.step.Statements {
-		if d.parts[int64(i)] {
+		if d.parts[partOf(t.step, i)] {
 			t.setDone(i)
 		}
 	}
@@ -183,10 +225,16 @@ func (t *task) knows(d doneStep) {
 // came from a stream are gone; and what has cost several connections is not
 // tried for ever.
 func (w *work) requeue(ctx context.Context, t *task) bool {
-	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || t.step.FromStream || w.losses[t.step.ID] >= attempts-1 || isArchiveError(t.err) {
+	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || t.step.FromStream || isArchiveError(t.err) {
 		return false
 	}
-	w.losses[t.step.ID]++
+	if w.losses[t.step.ID] >= attempts-1 && !t.unsent {
+		return false
+	}
+	w.doubts[t.step.ID] = true
+	if !t.unsent {
+		w.losses[t.step.ID]++
+	}
 	w.sched.Requeue(t.step.ID)
 	return true
 }
@@ -196,4 +244,15 @@ func (w *work) requeue(ctx context.Context, t *task) bool {
 func isArchiveError(e *StepError) bool {
 	var pg *pgconn.PgError
 	return !errors.As(e.Err, &pg) && (errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
+}
+
+// anySession returns a session that can be used while nothing runs; nil if
+// there is none.
+func (w *work) anySession() *session {
+	for _, s := range w.slots {
+		if s.session != nil && !s.session.lost() {
+			return s.session
+		}
+	}
+	return nil
 }

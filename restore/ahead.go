@@ -131,10 +131,13 @@ func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 	}
 	at := time.Now()
 	answers := s.sendAhead(ctx, queries, func(i int) { s.worksOn(steps[i]) })
+	lost := false
 	for _, a := range list {
 		t, mine := a.task, answers[:len(a.queries)]
 		answers = answers[len(a.queries):]
 		again := a.book(mine) || a.tooLong
+		t.unsent = lost
+		lost = lost || s.lost() && slices.ContainsFunc(mine, func(a answer) bool { return a.err != nil && !isServerError(a.err) })
 		if n := len(mine); n > 0 && !mine[n-1].at.IsZero() {
 			t.took, at = mine[n-1].at.Sub(at), mine[n-1].at
 		}

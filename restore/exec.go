@@ -39,20 +39,22 @@ type executor struct {
 
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
-	step     *Step
-	fresh    bool   // for data: this restore has made the table
-	done     []bool // statements that need not be sent (again); nil: none
-	rows     int64  // loaded; only once the task has ended
-	archived int64  // rows of COPY text in the archive, if they were counted
-	counted  bool
-	bytes    atomic.Int64   // of data sent
-	data     atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
-	err      *StepError     // the first failure
-	inserted map[int64]bool // INSERT commands that an earlier run has done
-	batched  bool           // it runs in a transaction with others
-	doubt    bool           // its connection was lost: the journal says what of it is done
-	took     time.Duration  // if it was sent ahead with others; else 0
-	fatal    error          // a failure after which nothing more may be done
+	step        *Step
+	fresh       bool   // for data: this restore has made the table
+	done        []bool // statements that need not be sent (again); nil: none
+	rows        int64  // loaded; only once the task has ended
+	archived    int64  // rows of COPY text in the archive, if they were counted
+	counted     bool
+	bytes       atomic.Int64   // of data sent
+	data        atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
+	err         *StepError     // the first failure
+	inserted    map[int64]bool // INSERT commands that an earlier run has done
+	batched     bool           // it runs in a transaction with others
+	insertsDone bool           // all INSERT commands were done
+	unsent      bool           // its connection was lost before it, or while another task before it ran
+	doubt       bool           // its connection was lost: the journal says what of it is done
+	took        time.Duration  // if it was sent ahead with others; else 0
+	fatal       error          // a failure after which nothing more may be done
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -180,7 +182,7 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 		err := x.do(ctx, s, t, i)
 		if isPublic(t.step.Entry) && alreadyExists(err) && !x.inTransaction(t) {
 			// Every database has it; pg_dump before 11 makes it all the same.
-			err = s.exec(ctx, x.journal.mark(t.step, int64(i)))
+			err = s.exec(ctx, x.journal.mark(t.step, partOf(t.step, i)))
 		}
 		if err != nil && (worthApart(t.step.Entry) || firstWords(st.SQL)[0] == "SET") && !alreadyExists(err) && !x.inTransaction(t) && ctx.Err() == nil && !s.lost() {
 			if parts := script.SplitStatements(st.SQL, x.toc.StdStrings); len(parts) > 1 && t.step.Entry.Kind == toc.DatabaseProperties {
@@ -217,7 +219,7 @@ func (x *executor) eachApart(ctx context.Context, s *session, t *task, i int, pa
 // do sends a statement of a step, and in the same transaction the note that it
 // is done.
 func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
-	sql, mark := t.step.Statements[i].SQL, x.journal.mark(t.step, int64(i))
+	sql, mark := t.step.Statements[i].SQL, x.journal.mark(t.step, partOf(t.step, i))
 	if mark != "" && isAlone(t.step, sql) {
 		if err := s.exec(ctx, sql); err != nil {
 			return err
@@ -306,7 +308,7 @@ func (x *executor) tidy(ctx context.Context, s *session, t *task) {
 
 // load loads the data of an entry.
 func (x *executor) load(ctx context.Context, s *session, t *task) {
-	if !x.send(ctx, s, t, RoleBefore) {
+	if !x.surround(ctx, s, t, RoleBefore) {
 		return
 	}
 	switch t.step.Action {
@@ -317,8 +319,35 @@ func (x *executor) load(ctx context.Context, s *session, t *task) {
 	case ActionBlobs:
 		x.loadBlobs(ctx, s, t)
 	}
-	x.send(ctx, s, t, RoleAfter)
+	after := ctx
+	if ctx.Err() != nil { // triggers are not left disabled because of Ctrl-C
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
+		defer cancel()
+		after = grace
+	}
+	x.surround(after, s, t, RoleAfter)
 	x.tidy(ctx, s, t)
+}
+
+// surround sends what comes before the data or after. All of it is sent again
+// when a step is: it changes the session, or the table only for as long as the
+// data are loaded. The last statement after them tells that the step is done.
+func (x *executor) surround(ctx context.Context, s *session, t *task, role Role) bool {
+	ok := true
+	last := lastAfter(t.step)
+	for i, st := range t.step.Statements {
+		if st.Role != role {
+			continue
+		}
+		err := error(nil)
+		if i == last && t.err == nil {
+			err = x.do(ctx, s, t, i)
+		} else {
+			err = s.exec(ctx, st.SQL)
+		}
+		ok = t.fail(st.SQL, role, err) && ok
+	}
+	return ok
 }
 
 // alreadyExists reports whether the server refused to make an object because

@@ -22,6 +22,9 @@ const maxStatement = 1 << 30
 // pg_restore it treats each as its own transaction; to save time it sends many
 // in one, and again one by one if that one fails.
 func (x *executor) insertData(ctx context.Context, s *session, t *task) {
+	if t.insertsDone {
+		return
+	}
 	data, err := t.open(x.source)
 	if err != nil {
 		t.fail("", RoleLoad, err)
@@ -38,6 +41,8 @@ func (x *executor) insertData(ctx context.Context, s *session, t *task) {
 			b.empty()
 		}
 		switch {
+		case t.err != nil && isTwice(t.err.Err):
+			return // another session has done some of it: see what
 		case err == io.EOF:
 			if t.err == nil {
 				t.fail("", RoleLoad, x.noteInserted(ctx, s, t))
@@ -73,7 +78,8 @@ type inserts struct {
 
 // insertsDone is the part of a step that says that all commands are done. The
 // other parts are runs of commands that one transaction did: the number of
-// the first, and below insertRun how many.
+// the first, and below insertRun how many; and below insertsDone the statements
+// around the data.
 const (
 	insertsDone = -1
 	insertRun   = 1 << 20
@@ -119,7 +125,7 @@ func (x *executor) insertAll(ctx context.Context, s *session, t *task, b *insert
 		t.rows += rowsOf(results, mark)
 		return
 	}
-	if len(b.sql) == 1 || x.inTransaction(t) || s.lost() || ctx.Err() != nil {
+	if len(b.sql) == 1 || x.inTransaction(t) || s.lost() || ctx.Err() != nil || isTwice(err) {
 		t.fail(b.sql[0], RoleLoad, err)
 		return
 	}

@@ -8,7 +8,9 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -25,7 +27,8 @@ const JournalSchema = "pgarc_journal"
 // What the journal consists of. A row of done is written in the transaction
 // that does the work, so that the one is there exactly if the other is, and
 // its key keeps anything from being done twice. All tables have keys: without,
-// a publication of all tables would forbid changing them.
+// a publication of all tables would forbid changing them. What is loaded into
+// unlogged tables a crash empties, and so it does with what is noted of that.
 const journalTables = `CREATE SCHEMA pgarc_journal;
 CREATE TABLE pgarc_journal.restore (
 	id integer PRIMARY KEY DEFAULT 1,
@@ -44,6 +47,9 @@ CREATE TABLE pgarc_journal.done (
 	rows bigint,               -- loaded
 	PRIMARY KEY (step, part)
 );
+CREATE UNLOGGED TABLE pgarc_journal.done_unlogged (LIKE pgarc_journal.done INCLUDING INDEXES);
+CREATE VIEW pgarc_journal.all_done AS
+	SELECT step, part, rows FROM pgarc_journal.done UNION ALL SELECT step, part, rows FROM pgarc_journal.done_unlogged;
 CREATE TABLE pgarc_journal.failed (
 	step text PRIMARY KEY,
 	kind text NOT NULL,
@@ -66,6 +72,8 @@ CREATE TABLE pgarc_journal.running (
 type journal struct {
 	done map[string]doneStep // by key: what an earlier run has done
 	std  bool                // standard_conforming_strings of the sessions
+
+	unlogged map[string]bool // keys of steps whose work a crash undoes
 }
 
 type doneStep struct {
@@ -111,7 +119,7 @@ func (j *journal) mark(s *Step, part int64) string {
 	if j == nil {
 		return ""
 	}
-	return "\n;INSERT INTO pgarc_journal.done (step, part) VALUES (" + script.Literal(s.Key, j.std) + ", " + strconv.FormatInt(part, 10) + ");"
+	return "\n;INSERT INTO " + j.table(s) + " (step, part) VALUES (" + script.Literal(s.Key, j.std) + ", " + strconv.FormatInt(part, 10) + ");"
 }
 
 // markRows does the same for data.
@@ -119,13 +127,40 @@ func (j *journal) markRows(s *Step, part, rows int64) string {
 	if j == nil {
 		return ""
 	}
-	return "\n;INSERT INTO pgarc_journal.done (step, part, rows) VALUES (" + script.Literal(s.Key, j.std) + ", " +
+	return "\n;INSERT INTO " + j.table(s) + " (step, part, rows) VALUES (" + script.Literal(s.Key, j.std) + ", " +
 		strconv.FormatInt(part, 10) + ", " + strconv.FormatInt(rows, 10) + ");"
+}
+
+func (j *journal) table(s *Step) string {
+	if j.unlogged[s.Key] {
+		return "pgarc_journal.done_unlogged"
+	}
+	return "pgarc_journal.done"
+}
+
+// unlogged returns the keys of the steps whose work a crash undoes: that fill
+// unlogged tables, or set their sequences. Which sequences are unlogged the
+// archive does not always say, so all are taken for it: to set one again does no
+// harm.
+func (p *Plan) unlogged(t *toc.TOC) map[string]bool {
+	isUnlogged := func(e *toc.Entry) bool { return strings.HasPrefix(e.Defn, "CREATE UNLOGGED ") }
+	keys := make(map[string]bool)
+	if !slices.ContainsFunc(t.Entries, isUnlogged) {
+		return keys
+	}
+	ts := newTables(t)
+	for _, s := range p.Steps {
+		table := ts.tableOf(s.Entry)
+		if s.Entry.Kind == toc.SequenceSet || isTableData(s) && table != nil && isUnlogged(table) {
+			keys[s.Key] = true
+		}
+	}
+	return keys
 }
 
 // lookUp asks the database what of a step is done.
 func (j *journal) lookUp(ctx context.Context, s *session, step *Step) (doneStep, error) {
-	rows, err := s.query(ctx, "SELECT step, part, coalesce(rows, 0) FROM pgarc_journal.done WHERE step = "+script.Literal(step.Key, j.std))
+	rows, err := s.query(ctx, "SELECT step, part, coalesce(rows, 0) FROM pgarc_journal.all_done WHERE step = "+script.Literal(step.Key, j.std))
 	return doneSteps(rows)[step.Key], err
 }
 

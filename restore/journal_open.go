@@ -3,7 +3,9 @@ package restore
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/pgarc/pgarc/script"
@@ -20,9 +22,18 @@ func (w *work) openJournal(ctx context.Context, s *session) error {
 		}
 		return nil
 	}
-	j := &journal{std: s.stdStrings}
+	j := &journal{std: s.stdStrings, unlogged: w.plan.unlogged(w.archive.TOC)}
+	pid, err := w.lockJournal(ctx, j) // first: what is read then is not being changed
+	if err != nil {
+		return err
+	}
 	found, err := j.find(ctx, s)
 	switch {
+	case pid != 0 && found == nil:
+		return &Unfinished{Name: w.opts.Name, Running: pid}
+	case pid != 0:
+		found.Running = pid
+		return &found.Unfinished
 	case err == nil:
 		return w.useJournal(ctx, s, j, found)
 	case !noJournal(err):
@@ -42,7 +53,7 @@ type found struct {
 // find reads the head of a journal.
 func (j *journal) find(ctx context.Context, s *session) (*found, error) {
 	rows, err := s.query(ctx, `SELECT archive, plan, name, command, steps, begun AT TIME ZONE 'UTC', ended IS NOT NULL,
-		(SELECT count(DISTINCT step) FROM pgarc_journal.done), (SELECT count(*) FROM pgarc_journal.failed)
+		(SELECT count(DISTINCT step) FROM pgarc_journal.all_done), (SELECT count(*) FROM pgarc_journal.failed)
 		FROM pgarc_journal.restore`)
 	if err != nil {
 		return nil, err
@@ -64,16 +75,14 @@ func (j *journal) find(ctx context.Context, s *session) (*found, error) {
 // useJournal goes on with a journal, if that is what was asked for and it is
 // the journal of this restore.
 func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found) error {
-	if pid, err := w.lockJournal(ctx, j); err != nil {
-		return err
-	} else if pid != 0 {
-		f.Running = pid
-		return &f.Unfinished
-	}
 	prints := w.prints()
 	f.OtherArchive = f.prints.Archive != prints.Archive
 	f.OtherOptions = !f.OtherArchive && f.prints.Plan != prints.Plan
-	if w.opts.Restart {
+	empty := f.Done == 0 && f.Failed == 0 && !w.opts.Resume // no reason to ask what to do
+	if w.opts.Restart || empty {
+		if err := j.endLeftovers(ctx, s); err != nil {
+			return fmt.Errorf("end what an earlier run has left running: %w", err)
+		}
 		if err := s.exec(ctx, "DROP SCHEMA pgarc_journal CASCADE"); err != nil {
 			return fmt.Errorf("drop the journal: %w", err)
 		}
@@ -85,7 +94,7 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 	if err := j.endLeftovers(ctx, s); err != nil {
 		return fmt.Errorf("end what an earlier run has left running: %w", err)
 	}
-	rows, err := s.query(ctx, "SELECT step, part, coalesce(rows, 0) FROM pgarc_journal.done")
+	rows, err := s.query(ctx, "SELECT step, part, coalesce(rows, 0) FROM pgarc_journal.all_done")
 	if err != nil {
 		return fmt.Errorf("read the journal: %w", err)
 	}
@@ -100,15 +109,15 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 // beginJournal makes an empty journal. Who may not create a schema restores
 // without one.
 func (w *work) beginJournal(ctx context.Context, s *session, j *journal) error {
-	if pid, err := w.lockJournal(ctx, j); err != nil {
-		return err
-	} else if pid != 0 {
-		return &Unfinished{Name: w.opts.Name, Running: pid}
-	}
 	prints := w.prints()
-	err := s.exec(ctx, journalTables+"INSERT INTO pgarc_journal.restore (archive, plan, name, command, steps, pid) VALUES ("+
+	// Waited for, unlike all commits that follow: a server that crashes now
+	// must not lose the journal itself.
+	err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; "+journalTables+"INSERT INTO pgarc_journal.restore (archive, plan, name, command, steps, pid) VALUES ("+
 		script.Literal(prints.Archive, j.std)+", "+script.Literal(prints.Plan, j.std)+", "+script.Literal(w.opts.Name, j.std)+", "+
-		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+w.keeperPID()+");")
+		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+w.keeperPID()+"); COMMIT")
+	if err != nil && !s.lost() {
+		_ = s.exec(ctx, "ROLLBACK")
+	}
 	switch {
 	case isPrivilege(err) || alreadyExists(err):
 		w.emit(Event{Type: EventNotice, Text: "no journal: " + reason(err) + "; if this restore is broken off, it cannot be gone on with"})
@@ -129,7 +138,7 @@ func (w *work) keeperPID() string {
 
 func (w *work) prints() Fingerprints { return fingerprints(w.archive, w.plan) }
 
-func (s *session) pid() string { return strconv.FormatUint(uint64(s.conn.PID()), 10) }
+func (s *session) pid() string { return strconv.FormatUint(uint64(s.backend), 10) }
 
 // journalLock is the key of the advisory lock that a restore under way holds in
 // its database, so that no second one goes on with the same journal. It means
@@ -140,9 +149,10 @@ const journalLock = "7067261726"
 // already. Where the server has no connection to spare for it, the restore goes
 // on without.
 func (w *work) lockJournal(ctx context.Context, j *journal) (pid uint32, err error) {
-	if w.keeper != nil {
+	if w.keeper != nil && w.keeper.session.exec(ctx, "SELECT 1") == nil {
 		return 0, nil
 	}
+	w.endKeeper()
 	s, err := w.connect(ctx)
 	if err != nil {
 		if isAway(err) {
@@ -154,14 +164,22 @@ func (w *work) lockJournal(ctx context.Context, j *journal) (pid uint32, err err
 		s.close()
 		return pid, err
 	}
-	w.keeper = &keeper{session: s, journal: j}
+	w.keeper = &keeper{session: s, journal: j, locked: true, former: s.backend}
 	return 0, nil
+}
+
+// endKeeper closes the connection of a keeper that does not watch yet.
+func (w *work) endKeeper() {
+	if w.keeper != nil && w.keeper.session != nil {
+		w.keeper.session.close()
+	}
+	w.keeper = nil
 }
 
 // watch lets the keeper watch. The function that it returns ends that.
 func (w *work) watch(ctx context.Context) (end func()) {
-	w.waits = make(chan map[uint32]Wait)
 	k := w.keeper
+	w.keeper = nil // it belongs to the goroutine now
 	if k == nil {
 		k = &keeper{} // no journal, or not yet: it connects when it is to look
 	}
@@ -204,15 +222,41 @@ func (j *journal) lock(ctx context.Context, s *session) (pid uint32, err error) 
 // notices only late that a client is gone. What they do would be done twice,
 // or refused because it is being done.
 func (j *journal) endLeftovers(ctx context.Context, s *session) error {
-	const leftovers = ` FROM pg_catalog.pg_stat_activity a JOIN pgarc_journal.running r ON r.pid = a.pid
-		WHERE a.datname = pg_catalog.current_database() AND a.backend_start < r.begun AND a.pid <> pg_catalog.pg_backend_pid()`
+	if err := j.end(ctx, s, "pid <> pg_catalog.pg_backend_pid()"); err != nil {
+		return err
+	}
+	return s.exec(ctx, "DELETE FROM pgarc_journal.running")
+}
+
+// endSession ends a session of this run that was given up for lost, should the
+// server not have noticed: it may still be doing what is to be done again.
+func (j *journal) endSession(ctx context.Context, s *session, backend uint32) error {
+	return j.end(ctx, s, "pid = "+strconv.FormatUint(uint64(backend), 10))
+}
+
+// end ends the registered sessions that a condition picks, and waits for their
+// end. They were made by the role that connects, of whom a role that was chosen
+// after that may know nothing.
+func (j *journal) end(ctx context.Context, s *session, which string) error {
+	rows, err := s.query(ctx, "SELECT pid, begun FROM pgarc_journal.running WHERE "+which)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	var list []string
+	for _, r := range rows {
+		list = append(list, "a.pid = "+r[0]+" AND a.backend_start < "+script.Literal(r[1], j.std))
+	}
 	for range 600 {
-		rows, err := s.query(ctx, "SELECT pg_catalog.pg_terminate_backend(a.pid)"+leftovers)
+		rows, err := s.query(ctx, `BEGIN; SET LOCAL ROLE NONE; SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a
+			WHERE a.datname = pg_catalog.current_database() AND (`+strings.Join(list, " OR ")+"); COMMIT")
 		if err != nil {
+			if !s.lost() {
+				_ = s.exec(ctx, "ROLLBACK")
+			}
 			return err
 		}
 		if len(rows) == 0 {
-			return s.exec(ctx, "DELETE FROM pgarc_journal.running")
+			return nil
 		}
 		select {
 		case <-ctx.Done():
@@ -225,41 +269,91 @@ func (j *journal) endLeftovers(ctx context.Context, s *session) error {
 
 // stepDone reports whether all of a step is done.
 func stepDone(s *Step, d doneStep) bool {
-	switch s.Action {
-	case ActionAnalyze:
-		return false
-	case ActionInsert:
-		return d.parts[insertsDone]
-	case ActionBlobs:
-		return d.parts[0]
-	}
-	parts := 0
-	for i, st := range s.Statements {
-		if st.Role == RoleTidy || st.Role == RoleBefore {
-			continue
-		}
-		parts++
-		if !d.parts[int64(i)] {
+	parts := stepParts(s)
+	for _, part := range parts {
+		if !d.parts[part] {
 			return false
 		}
 	}
-	return parts > 0
+	return len(parts) > 0
 }
 
-// skipDone ends the steps that an earlier run has done. Of a database that was
-// made then, and what was dropped in it, nothing is to be done again.
+// stepParts returns the parts of a step that the journal has when all of it is
+// done; none if the journal does not care.
+func stepParts(s *Step) []int64 {
+	var parts []int64
+	switch s.Action {
+	case ActionAnalyze:
+		return nil
+	case ActionInsert:
+		parts = append(parts, insertsDone)
+	case ActionBlobs:
+		parts = append(parts, 0)
+	}
+	last := lastAfter(s)
+	for i, st := range s.Statements {
+		if st.Role != RoleTidy && st.Role != RoleBefore && (st.Role != RoleAfter || i == last) {
+			parts = append(parts, partOf(s, i))
+		}
+	}
+	return parts
+}
+
+// partOf is the number of a statement of a step in the journal. Around INSERT
+// data they are negative, out of the way of the commands.
+func partOf(s *Step, i int) int64 {
+	if s.Action == ActionInsert {
+		return insertsDone - 1 - int64(i)
+	}
+	return int64(i)
+}
+
+// lastAfter returns which statement of a step is the last after its data, or
+// -1.
+func lastAfter(s *Step) int {
+	last := -1
+	for i, st := range s.Statements {
+		if st.Role == RoleAfter {
+			last = i
+		}
+	}
+	return last
+}
+
+// skipDone ends the steps that an earlier run has done.
 func (w *work) skipDone() {
+	over := w.over()
 	for _, s := range w.plan.Steps {
-		again := w.opts.Resume && w.opts.Selection.Create && s.Phase <= PhaseDatabase
-		if !again && !stepDone(s, w.exec.journal.before(s)) {
-			continue
+		if over(s) {
+			w.complete(s)
+			w.earlier[s.ID] = true
+			w.result.Earlier++
 		}
-		w.sched.Complete(s.ID)
-		w.ends++
-		w.result.Earlier++
-		if s.Entry.Kind == toc.Table && s.Action == ActionCreate {
-			w.made[s.Entry.ID] = true
-		}
+	}
+}
+
+// complete ends a step that was done before.
+func (w *work) complete(s *Step) {
+	w.sched.Complete(s.ID)
+	w.ends++
+	if s.Entry.Kind == toc.Table && s.Action == ActionCreate {
+		w.made[s.Entry.ID] = true
+	}
+}
+
+// over says of which steps nothing is left to do, going by the journal as it
+// was when it was read last. Once anything was made, nothing is dropped any
+// more, also if that had failed at its time: it would be what was restored. And
+// where there is a journal, the database that it is in was made.
+func (w *work) over() func(*Step) bool {
+	j := w.exec.journal
+	if j == nil {
+		return func(*Step) bool { return false }
+	}
+	made := slices.ContainsFunc(w.plan.Steps, func(s *Step) bool { return s.Phase > PhaseDrop && len(j.before(s).parts) > 0 })
+	inOwn := w.createsDatabase()
+	return func(s *Step) bool {
+		return made && s.Phase == PhaseDrop || inOwn && s.Phase <= PhaseDatabase || stepDone(s, j.before(s))
 	}
 }
 
@@ -273,26 +367,17 @@ func (j *journal) before(s *Step) doneStep {
 
 // closeJournal drops the journal if all is done, and otherwise notes that the
 // restore has come to its end.
-func (w *work) closeJournal(ctx context.Context) error {
+func (w *work) closeJournal(ctx context.Context, s *session) error {
 	if w.exec.journal == nil {
 		return nil
 	}
-	s := w.anySession()
-	if s == nil {
-		return nil
-	}
 	if w.result.complete() {
-		return s.exec(ctx, "SET client_min_messages = error; SET synchronous_commit = on; DROP SCHEMA pgarc_journal CASCADE")
+		err := s.exec(ctx, "SET client_min_messages = error; SET synchronous_commit = on; DROP SCHEMA pgarc_journal CASCADE")
+		if noJournal(err) {
+			return nil // it was dropped with the connection that was lost then
+		}
+		return err
 	}
 	w.result.Journal = true
 	return s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = pg_catalog.clock_timestamp(), pid = NULL; DELETE FROM pgarc_journal.running")
-}
-
-func (w *work) anySession() *session {
-	for _, s := range w.slots {
-		if s.session != nil && !s.session.lost() {
-			return s.session
-		}
-	}
-	return nil
 }

@@ -44,7 +44,7 @@ func Lookup(ctx context.Context, a *archive.Reader, config *pgconn.Config, entri
 // lookUpIn is Lookup for a table of contents that may have other names than
 // the archive's own.
 func lookUpIn(ctx context.Context, a *archive.Reader, t *toc.TOC, config *pgconn.Config, entries []*toc.Entry, opts LookupOptions) (*Comparison, error) {
-	s, err := connect(ctx, config, t, Options{Role: opts.Role}, func(string) {})
+	s, err := connect(ctx, config, t, Options{Role: opts.Role, Pooler: true}, func(string) {})
 	if err != nil {
 		return nil, err
 	}

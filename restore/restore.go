@@ -73,6 +73,10 @@ type Options struct {
 	Name      string // what the user calls the archive, for the journal
 	Command   string // the command that goes on with the restore, for the journal
 
+	// Pooler allows a connection pooler between here and the server. It must
+	// give each connection a session of its own to the end.
+	Pooler bool
+
 	// RetryFor is how long to try to connect again to a server that is away;
 	// 0 means [DefaultRetryFor], less than 0 not at all.
 	RetryFor time.Duration

@@ -72,6 +72,10 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		}
 	}
 	first, err := w.connect(ctx)
+	for n := 0; n < attempts && errors.Is(err, errCutOff); n++ { // it was there a moment ago
+		pause(ctx, backoff(n))
+		first, err = w.connect(ctx)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -89,31 +93,14 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		w.plan.streamed()
 	}
 	w.init()
-	w.slots[0].session, w.slots[0].alive, w.slots[0].had = first, true, true
-	w.slots[0].pid.Store(first.conn.PID())
+	w.slots[0].opened(first)
 	defer w.closeAll()
-	if err := w.chooseSettings(ctx, first); err != nil {
-		return nil, err
-	}
+	defer w.endKeeper()
 	if w.damage != nil { // what is whole is restored all the same
 		w.emit(Event{Type: EventNotice, Text: "warning: the archive is damaged: " + w.damage.Error()})
 	}
-	if (!w.plan.Schema || w.opts.Only != nil) && !w.opts.DisableTriggers && w.stream == nil {
-		if err := w.orderData(ctx, first); err != nil {
-			return nil, fmt.Errorf("read the foreign keys of the database: %w", err)
-		}
-	}
-	if w.opts.SingleTransaction {
-		if err := first.exec(ctx, "BEGIN"); err != nil {
-			return nil, err
-		}
-	}
-	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
-	if !w.createsDatabase() || w.opts.Resume {
-		if err := w.openJournal(ctx, first); err != nil {
-			return nil, err
-		}
-		w.skipDone()
+	if err := w.insist(ctx, func(s *session) error { return w.setUp(ctx, s) }); err != nil {
+		return nil, err
 	}
 	err = w.loop(ctx)
 	w.rollBackBatch()
@@ -135,6 +122,32 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	return w.finish(ctx), err
 }
 
+// setUp does what comes before the first step. It may be called again, with a
+// new session, if the connection is lost meanwhile.
+func (w *work) setUp(ctx context.Context, first *session) error {
+	if err := w.chooseSettings(ctx, first); err != nil {
+		return err
+	}
+	if (!w.plan.Schema || w.opts.Only != nil) && !w.opts.DisableTriggers && w.stream == nil {
+		if err := w.orderData(ctx, first); err != nil {
+			return fmt.Errorf("read the foreign keys of the database: %w", err)
+		}
+	}
+	if w.opts.SingleTransaction {
+		if err := first.exec(ctx, "BEGIN"); err != nil {
+			return err
+		}
+	}
+	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
+	if !w.createsDatabase() || w.opts.Resume {
+		if err := w.openJournal(ctx, first); err != nil {
+			return err
+		}
+		w.skipDone()
+	}
+	return nil
+}
+
 // createsDatabase reports whether the plan makes a database and goes on in it.
 func (w *work) createsDatabase() bool {
 	return slices.ContainsFunc(w.plan.Steps, func(s *Step) bool { return s.Reconnect != "" })
@@ -146,16 +159,7 @@ func (w *work) journalAfterCreate(ctx context.Context) error {
 	if w.journalOpened || w.sched.Phase() <= PhaseDatabase && w.sched.Left(PhaseDatabase) > 0 {
 		return nil
 	}
-	s := w.slots[0]
-	if s.session == nil {
-		var err error
-		if s.session, err = w.connect(ctx); err != nil {
-			return err
-		}
-		s.alive = true
-		s.pid.Store(s.session.conn.PID())
-	}
-	return w.openJournal(ctx, s.session)
+	return w.insist(ctx, func(s *session) error { return w.openJournal(ctx, s) })
 }
 
 // end writes down what was committed, and closes the journal.
@@ -164,10 +168,12 @@ func (w *work) end(ctx context.Context, err error) error {
 		w.result.Journal = w.exec.journal != nil // it stays
 		return nil
 	}
-	if err := w.flush(ctx); err != nil {
-		return err
-	}
-	return w.closeJournal(ctx)
+	return w.insist(ctx, func(s *session) error {
+		if err := w.flush(ctx, s); err != nil { // it was, unless a failure stopped all
+			return err
+		}
+		return w.closeJournal(ctx, s)
+	})
 }
 
 // endTransaction commits if all went well. Otherwise closing the connection

@@ -2,7 +2,9 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -19,7 +21,8 @@ import (
 type session struct {
 	conn       *pgconn.PgConn
 	state      script.State
-	stdStrings bool // of the archive, and so of the session
+	stdStrings bool   // of the archive, and so of the session
+	backend    uint32 // the server process
 
 	at *atomic.Pointer[Step] // the step that the server works on, for the keeper; nil: nobody asks
 }
@@ -58,12 +61,43 @@ func connect(ctx context.Context, config *pgconn.Config, t *toc.TOC, opts Option
 	}
 	s := &session{conn: conn, stdStrings: t.StdStrings}
 	for _, sql := range preamble(t, serverVersion(conn), opts) {
-		if err := s.exec(ctx, sql); err != nil {
+		if err := s.prepare(ctx, sql); err != nil {
+			if s.lost() && ctx.Err() == nil {
+				err = fmt.Errorf("%w: %w", errCutOff, err)
+			}
 			s.close()
 			return nil, fmt.Errorf("prepare session: %s: %w", strings.TrimSpace(sql), err)
 		}
 	}
+	if s.backend != 0 && conn.PID() != s.backend && !opts.Pooler {
+		s.close()
+		return nil, ErrPooler
+	}
 	return s, nil
+}
+
+// errCutOff is a connection that was lost as soon as it was made.
+var errCutOff = errors.New("connection lost at its beginning")
+
+// ErrPooler says that between here and the server stands something that shares
+// out connections. A restore needs its sessions to itself: what one statement
+// sets has to hold for the next. What pools whole sessions may do, so this can
+// be overruled: see [Options].Pooler.
+var ErrPooler = errors.New("a connection pooler answers in place of the server")
+
+// prepare sends a part of the preamble. The process that runs it says its
+// number: a pooler gives out numbers of its own when one connects.
+func (s *session) prepare(ctx context.Context, sql string) error {
+	rows, err := s.query(ctx, sql)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if n, err := strconv.ParseUint(r[0], 10, 32); err == nil && n > 0 {
+			s.backend = uint32(n)
+		}
+	}
+	return nil
 }
 
 // preamble returns the settings of a restoring session, in pg_restore's order
@@ -74,6 +108,9 @@ func preamble(t *toc.TOC, version int, opts Options) []string {
 	if version >= 90600 {
 		set = append(set, "SET idle_in_transaction_session_timeout = 0")
 	}
+	if version >= 140000 {
+		set = append(set, "SET idle_session_timeout = 0")
+	}
 	if version >= 170000 {
 		set = append(set, "SET transaction_timeout = 0")
 	}
@@ -82,6 +119,7 @@ func preamble(t *toc.TOC, version int, opts Options) []string {
 		"SET client_encoding = "+script.Literal(t.Encoding, true),
 		"SET standard_conforming_strings = "+onOff[t.StdStrings],
 		"SELECT pg_catalog.set_config('search_path', '', false)",
+		"SELECT pg_catalog.pg_backend_pid()",
 		"SET check_function_bodies = false",
 		"SET xmloption = content",
 		"SET client_min_messages = warning")

@@ -99,16 +99,11 @@ func settingList(settings []Setting) string {
 
 // flush makes the server write down all that was committed. Sessions do not
 // wait for that while they work.
-func (w *work) flush(ctx context.Context) error {
+func (w *work) flush(ctx context.Context, s *session) error {
 	if !slices.ContainsFunc(w.settings, func(s Setting) bool { return s.Name == "synchronous_commit" }) {
 		return nil
 	}
-	for _, s := range w.slots {
-		if s.session != nil && !s.session.lost() {
-			// A transaction with an id writes a commit record, and waits
-			// for it and all before it.
-			return s.session.exec(ctx, "SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
-		}
-	}
-	return nil
+	// A transaction with an id writes a commit record, and waits for it and
+	// all before it.
+	return s.exec(ctx, "SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
 }

@@ -69,7 +69,7 @@ var ErrNoRestore = fmt.Errorf("no restore is under way or unfinished in this dat
 // look opens a session for looking only.
 func look(ctx context.Context, config *pgconn.Config) (*session, error) {
 	archive := &toc.TOC{Encoding: "UTF8", StdStrings: true}
-	return connect(ctx, config, archive, Options{}, func(string) {})
+	return connect(ctx, config, archive, Options{Pooler: true}, func(string) {})
 }
 
 func (s *session) readStatus(ctx context.Context) (*Status, error) {
@@ -85,7 +85,7 @@ func (s *session) readStatus(ctx context.Context) (*Status, error) {
 	if st.PID, err = s.lockHolder(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' FROM pgarc_journal.done")
+	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' FROM pgarc_journal.all_done")
 	if err != nil {
 		return nil, err
 	}

@@ -25,7 +25,9 @@ const watchEvery = 2 * time.Second
 // only late that of a busy one. And it can ask what the others are doing.
 type keeper struct {
 	session *session
-	journal *journal
+	journal *journal         // nil: none
+	locked  bool             // the session holds the lock
+	former  uint32           // the process that held it last
 	seen    map[uint32]*Step // quick steps that processes were at when last looked
 }
 
@@ -46,10 +48,13 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 		case <-tick.C:
 		}
 		if k.session == nil || k.session.lost() {
-			k.session = w.newKeeper(ctx, k.journal)
+			k.locked = false
+			if k.session, _ = w.connect(ctx); k.session == nil {
+				continue
+			}
 		}
-		if k.session == nil {
-			continue
+		if k.journal != nil && !k.locked {
+			w.lockAgain(ctx, k)
 		}
 		waits, err := k.session.waits(ctx, w.pids())
 		if err != nil {
@@ -83,19 +88,26 @@ func (w *work) noteHeldUp(ctx context.Context, k *keeper, waits map[uint32]Wait)
 	k.seen = seen
 }
 
-// newKeeper connects and takes the lock over from a keeper that was lost; nil
-// if that is not possible now.
-func (w *work) newKeeper(ctx context.Context, j *journal) *session {
-	s, err := w.connect(ctx)
+// lockAgain takes the lock over from a session that was lost. The server may not
+// have noticed yet. If it is a session of another restore that has the lock,
+// this one is to stop.
+func (w *work) lockAgain(ctx context.Context, k *keeper) {
+	rows, err := k.session.query(ctx, "SELECT pg_catalog.pg_try_advisory_lock("+journalLock+")")
 	if err != nil {
-		return nil
+		return
 	}
-	if j != nil {
-		if rows, err := s.query(ctx, "SELECT pg_catalog.pg_try_advisory_lock("+journalLock+")"); err == nil && rows[0][0] == "t" {
-			_ = s.exec(ctx, "UPDATE pgarc_journal.restore SET pid = "+s.pid()) // for who looks only
-		}
+	if rows[0][0] == "t" {
+		k.locked, k.former = true, k.session.backend
+		_ = k.session.exec(ctx, "UPDATE pgarc_journal.restore SET pid = "+k.session.pid()) // for who looks only
+		return
 	}
-	return s
+	switch holder, err := k.session.lockHolder(ctx); {
+	case err != nil || holder == 0:
+	case holder == k.former:
+		_, _ = k.session.query(ctx, "BEGIN; SET LOCAL ROLE NONE; SELECT pg_catalog.pg_terminate_backend("+strconv.FormatUint(uint64(holder), 10)+"); COMMIT")
+	default:
+		w.usurper.Store(holder)
+	}
 }
 
 // pids returns the server processes of the slots, by their number.

@@ -41,11 +41,17 @@ type work struct {
 	ends     int       // steps ended, in whatever way
 	settings []Setting // of all sessions
 	archive  *archive.Reader
-	losses   map[StepID]int // how often a step has lost its connection
+	losses   map[StepID]int  // how often a step has lost its connection
+	doubts   map[StepID]bool // steps of which a lost connection may have done something
+	booked   []booked        // steps that ended well, in that order; only ever appended to
+	earlier  map[StepID]bool // steps that an earlier run had done
+	unsure   bool            // a connection was lost: the server may have lost commits
+	rewinds  bool            // it has: once nothing runs, go on as the journal says
 
 	journalOpened bool  // or found to be not wanted
 	batch         batch // belongs to the one task that runs, and between tasks to the loop
 	keeper        *keeper
+	usurper       atomic.Uint32 // a process of another restore that has taken the lock
 	waits         chan map[uint32]Wait
 	lastWaits     map[uint32]Wait // by process
 	rates         rates
@@ -70,6 +76,22 @@ type slot struct {
 	// While a task runs these belong to its goroutine.
 	session    *session // nil: not connected
 	connectErr error    // why the task could not begin
+	known      []booked // what the journal must have when this slot connects again
+	lacks      bool     // it has not
+}
+
+// opened notes a new session.
+func (s *slot) opened(session *session) {
+	s.session, s.had, s.alive = session, true, true
+	s.pid.Store(session.backend)
+}
+
+// drop closes the session of a slot.
+func (s *slot) drop() {
+	if s.session != nil {
+		s.session.close()
+	}
+	s.session, s.alive = nil, false
 }
 
 // progressEvery is the time between progress events.
@@ -88,7 +110,10 @@ func (w *work) init() {
 	}
 	w.ended = make(chan *slot)
 	w.opened = make(chan *toc.Entry)
+	w.waits = make(chan map[uint32]Wait)
 	w.losses = make(map[StepID]int)
+	w.doubts = make(map[StepID]bool)
+	w.earlier = make(map[StepID]bool)
 	w.made = make(map[toc.DumpID]bool)
 	w.roots = make(map[StepID]*Step)
 	w.ignored = make(map[StepID]bool)
@@ -105,7 +130,7 @@ func (w *work) init() {
 func (w *work) loop(ctx context.Context) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	defer w.watch(ctx)()
+	watching := false
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	var arrived chan *toc.Entry
@@ -117,13 +142,23 @@ func (w *work) loop(ctx context.Context) error {
 	var fatal error
 	for running := 0; ; {
 		if running == 0 && fatal == nil && ctx.Err() == nil {
-			fatal = w.journalAfterCreate(ctx)
+			fatal = w.betweenTasks(ctx)
 		}
-		for fatal == nil && ctx.Err() == nil && w.launch(ctx) {
+		if w.journalOpened && !watching {
+			watching = true
+			defer w.watch(ctx)()
+		}
+		for fatal == nil && ctx.Err() == nil && !w.rewinds && w.launch(ctx) {
 			running++
 		}
 		if running == 0 && (fatal != nil || ctx.Err() != nil || !w.sched.Waits()) {
+			if fatal == nil && ctx.Err() == nil {
+				fatal = w.makeSure(ctx)
+			}
 			w.drainNotices()
+			if w.rewinds && fatal == nil && ctx.Err() == nil {
+				continue
+			}
 			return fatal
 		}
 		select {
@@ -147,6 +182,10 @@ func (w *work) loop(ctx context.Context) error {
 			w.emit(Event{Type: EventNotice, Text: text})
 		case w.lastWaits = <-w.waits:
 		case now := <-tick.C:
+			if pid := w.usurper.Load(); pid != 0 && fatal == nil {
+				fatal = &Unfinished{Name: w.opts.Name, Running: pid}
+				stop()
+			}
 			w.emit(Event{Type: EventProgress, Time: now, Progress: w.progress()})
 		}
 	}
@@ -164,7 +203,7 @@ func (w *work) launch(ctx context.Context) bool {
 		return false
 	}
 	s := w.slots[i]
-	s.since, s.connectErr = time.Now(), nil
+	s.since, s.connectErr, s.known, s.lacks = time.Now(), nil, w.booked, false
 	w.give(s, step)
 	if step.Quick {
 		for most := w.aheadMost(); len(s.tasks) < most; {
@@ -193,7 +232,7 @@ func (w *work) aheadMost() int {
 
 // give adds a step to what a slot works on.
 func (w *work) give(s *slot, step *Step) {
-	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.losses[step.ID] > 0, batched: w.batched(step)}
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.doubts[step.ID], batched: w.batched(step)}
 	t.knows(w.exec.journal.before(step))
 	s.tasks = append(s.tasks, t)
 	if w.stream != nil && step.FromStream {
@@ -219,13 +258,8 @@ func (w *work) tableOf(step *Step) toc.DumpID {
 // that runs outside the loop's goroutine.
 func (w *work) work(ctx context.Context, s *slot) {
 	if s.session == nil {
-		if s.session, s.connectErr = w.reconnect(ctx, s); s.connectErr != nil {
+		if s.connectErr = w.connectSlot(ctx, s); s.connectErr != nil || s.lacks {
 			return
-		}
-		s.had = true
-		s.pid.Store(s.session.conn.PID())
-		if j := w.exec.journal; j != nil {
-			_ = j.register(ctx, s.session) // only a run after this one would need it
 		}
 	}
 	s.session.at = &s.at
@@ -239,20 +273,52 @@ func (w *work) work(ctx context.Context, s *slot) {
 	}
 }
 
+// connectSlot opens a session for a slot, in place of the one that it has lost,
+// if any. What that one left behind on the server is ended, and the server
+// asked whether it still has all that was done before.
+func (w *work) connectSlot(ctx context.Context, s *slot) error {
+	for n := 0; ; n++ {
+		session, err := w.reconnect(ctx, s)
+		if err != nil {
+			return err
+		}
+		if j := w.exec.journal; j != nil {
+			s.lacks, err = j.takeOver(ctx, session, s)
+		}
+		if err == nil {
+			s.session, s.had = session, true
+			s.pid.Store(session.backend)
+			return nil
+		}
+		lost := session.lost()
+		session.close()
+		if !lost || ctx.Err() != nil || n == attempts-1 {
+			return err
+		}
+		s.had = true
+		pause(ctx, backoff(n))
+	}
+}
+
 // collect takes back a slot whose tasks have ended.
 func (w *work) collect(ctx context.Context, s *slot) error {
 	tasks := s.tasks
 	s.tasks = nil
-	if s.connectErr != nil {
+	if s.connectErr != nil || s.lacks {
 		for _, t := range slices.Backward(tasks) {
 			w.sched.Requeue(t.step.ID)
 		}
-		return w.retire(ctx, s)
+		if s.connectErr != nil {
+			return w.retire(ctx, s)
+		}
+		s.alive, w.rewinds = true, true
+		return nil
 	}
 	s.alive = !s.session.lost()
 	if !s.alive {
-		s.session.close()
-		s.session = nil
+		s.drop()
+		w.unsure = true
+		w.batch = batch{} // rolled back; the journal does not have it
 	}
 	for _, t := range tasks {
 		switch {
@@ -280,13 +346,19 @@ func (w *work) retire(ctx context.Context, s *slot) error {
 	if ctx.Err() != nil {
 		return nil
 	}
-	s.retired, s.alive = true, false
+	s.alive = false
 	for _, other := range w.slots {
 		if other.alive {
+			s.retired = true
 			w.emit(Event{Type: EventNotice, Text: "going on with fewer connections: " + reason(s.connectErr)})
 			return nil
 		}
 	}
+	if isAway(s.connectErr) && !s.had {
+		s.had = true // it was its first time, but now no other is there: the server is away
+		return nil
+	}
+	s.retired = true
 	return s.connectErr
 }
 
@@ -299,10 +371,7 @@ func (w *work) moveTo(database string) {
 
 func (w *work) closeAll() {
 	for _, s := range w.slots {
-		if s.session != nil {
-			s.session.close()
-			s.session, s.alive = nil, false
-		}
+		s.drop()
 	}
 }
 
@@ -338,6 +407,7 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 		if t.counted && t.archived != t.rows {
 			w.refused = append(w.refused, RowCount{Entry: t.step.Entry, Loaded: t.rows, Archive: t.archived})
 		}
+		w.booked = append(w.booked, booked{t.step, t.rows, t.bytes.Load()})
 		w.learn(t.step, took)
 		if t.step.Entry.Kind == toc.Table {
 			w.made[t.step.Entry.ID] = true

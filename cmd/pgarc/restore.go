@@ -46,6 +46,8 @@ Connection:
   -w, --no-password      never ask for a password
   -W, --password         ask for it first
       --role NAME        SET ROLE after connecting
+      --pooler           connect though a pooler stands before the server; it must
+                         pool whole sessions, not transactions
   The PG* variables, ~/.pgpass and services work as in psql.
 
 ` + whatHelp + `

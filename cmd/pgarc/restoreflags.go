@@ -56,6 +56,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVar(&o.Restart, "restart", false, "forget an unfinished restore, and begin anew")
 	fs.BoolVar(&o.NoJournal, "no-journal", false, "keep no journal in the database")
 	fs.DurationVar(&o.RetryFor, "retry-for", restore.DefaultRetryFor, "how long to try to connect again")
+	fs.BoolVar(&o.Pooler, "pooler", false, "connect through a pooler of whole sessions")
 	fs.StringArrayVar(&o.settings, "set", nil, "name=value: a setting of the restoring sessions")
 	fs.StringVar(&o.onError, "on-error", "continue", "continue or stop")
 	fs.StringSliceVar(&o.ignore, "ignore", nil, "classes of failures that do not count")

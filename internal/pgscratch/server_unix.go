@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -194,7 +195,9 @@ func (s *Server) waitReady(ctx context.Context) error {
 	for {
 		pidfile, _ := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 		lines := strings.Split(string(pidfile), "\n")
-		if len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready" {
+		// That of a server that crashed is still there at first.
+		mine := strings.TrimSpace(lines[0]) == strconv.Itoa(s.postgres.cmd.Process.Pid)
+		if mine && len(lines) >= 8 && strings.TrimSpace(lines[7]) == "ready" {
 			return nil
 		}
 		select {
@@ -224,4 +227,37 @@ func (s *Server) shutdown() error {
 		errs = append(errs, d.lock.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// Crash ends the server by a signal, without a checkpoint, and starts it again: SIGQUIT is an immediate stop,
+// SIGKILL kills the postmaster, whose children notice that and end. down is how long it stays away. The files
+// are the operating system's by then, so that nothing is lost that was written; commits that were not waited for
+// (synchronous_commit = off) may be.
+func (s *Server) Crash(ctx context.Context, sig syscall.Signal, down time.Duration) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.postgres == nil {
+		return errors.New("the server was stopped")
+	}
+	if err := s.postgres.cmd.Process.Signal(sig); err != nil {
+		return err
+	}
+	select {
+	case <-s.postgres.done:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	time.Sleep(down)
+	log, err := os.OpenFile(s.LogFile(), os.O_APPEND|os.O_WRONLY, 0)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	for { // as long as children of a killed postmaster live, the next one refuses to start
+		err := s.startPostgres(ctx, log)
+		if err == nil || ctx.Err() != nil {
+			return err
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
 }
