@@ -54,6 +54,7 @@ func TestCancelStory(t *testing.T) {
 	restoreArgs := []string{"restore", dump, "-d", conn, "-O", "-j", "2", "-L", list}
 
 	cmd, _, stderr := pgarcCommand(t, restoreArgs...)
+	cmd.Dir = t.TempDir() // for failed.sql
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -79,6 +80,10 @@ func TestCancelStory(t *testing.T) {
 	cmd.Wait()
 	if got := cmd.ProcessState.ExitCode(); got != exitPartly || !strings.Contains(stderr.String(), storyDefinition) || !strings.Contains(stderr.String(), "57014") {
 		t.Errorf("the restore: exit status %d, want %d, and the whole definition:\n%s", got, exitPartly, stderr)
+	}
+
+	if sql, err := os.ReadFile(filepath.Join(cmd.Dir, "failed.sql")); err != nil || !strings.Contains(string(sql), storyKey) {
+		t.Errorf("failed.sql: %v\n%s", err, sql)
 	}
 
 	stdout, _, status = runArgs(t, "status", "-d", conn)
