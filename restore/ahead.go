@@ -45,8 +45,11 @@ type answer struct {
 //
 // awaits is told of each query before its answer is awaited.
 func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i int)) []answer {
-	sent := make(chan error, 1)
-	go func() { sent <- s.write(queries) }()
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_ = s.write(queries) // an error to write is one to read, too
+	}()
 	answers := make([]answer, len(queries))
 	var lost error
 	for i := range answers {
@@ -61,7 +64,7 @@ func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i 
 	if lost != nil {
 		s.close()
 	}
-	<-sent // an error to write is one to read, too
+	<-sent
 	return answers
 }
 

@@ -87,7 +87,7 @@ func (x *executor) copyRows(ctx context.Context, s *session, t *task, sql string
 			return false
 		}
 		binary := &binaryRows{r: converted}
-		defer binary.stop()
+		defer func() { _ = binary.stop() }() // what it says was asked before
 		rows = binary
 	}
 	tag, err := s.conn.CopyFrom(ctx, rows, sql)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -328,8 +329,7 @@ func (l *lookup) readRows(ctx context.Context) error {
 }
 
 func newTableRows(count string) tableRows {
-	n := int64(0)
-	fmt.Sscan(count, &n)
+	n, _ := strconv.ParseInt(count, 10, 64) // it is count(*)
 	return tableRows{any: n > 0, count: n}
 }
 

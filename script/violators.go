@@ -79,7 +79,7 @@ func only(yes bool) string {
 func UniqueViolators(defn string, stdStrings, partitioned bool) (v Violators, ok bool) {
 	r := newReader(defn, stdStrings)
 	var table, where string
-	distinct := true // NULLs
+	var distinct bool // NULLs
 	if r.isWord(0, "alter") {
 		table, distinct = r.uniqueConstraint(&v)
 	} else {

@@ -214,10 +214,8 @@ func (o *lsOptions) choose(env *env, t *toc.TOC) (*toc.Selected, error) {
 			return nil, err
 		}
 		byName := toc.Selection{Tables: s.Tables, Schemas: s.Schemas, Patterns: true}
-		for _, u := range byName.Apply(t).Unmatched {
-			if s.allowEmpty {
-				break
-			}
+		if unmatched := byName.Apply(t).Unmatched; len(unmatched) > 0 && !s.allowEmpty {
+			u := unmatched[0]
 			err := &unknownNameError{what: u.What}
 			err.add(u.Name, closestName(t, u.What, u.Name))
 			return nil, err

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -156,7 +157,9 @@ func TestUnmatchedNames(t *testing.T) {
 		warnings, err := o.selection.checkNames(sel.Apply(testTOC(t)))
 		outcome, text := nothing, ""
 		if err != nil {
-			outcome, text = failure, err.Error()+": "+err.(*unknownNameError).hint()
+			var unknown *unknownNameError
+			errors.As(err, &unknown)
+			outcome, text = failure, err.Error()+": "+unknown.hint()
 		} else if len(warnings) > 0 {
 			outcome, text = warning, strings.Join(warnings, "\n")
 		}

@@ -3,6 +3,7 @@ package copybin_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -140,8 +141,8 @@ func (e *errReader) Read(p []byte) (int, error) {
 }
 
 func line(text []byte, err error) string {
-	rowErr, ok := err.(*copybin.RowError)
-	if !ok {
+	var rowErr *copybin.RowError
+	if !errors.As(err, &rowErr) {
 		return ""
 	}
 	return fmt.Sprintf("\n%.500q", bytes.Split(text, []byte("\n"))[rowErr.Row-1])

@@ -34,8 +34,7 @@ type bench struct {
 // A load is an archive to restore.
 type load struct {
 	name, path string
-	create     bool          // it has an entry of its database
-	database   string        // which is this
+	database   string        // that it makes; "" if it has no entry of it
 	want       []string      // the sorted lines of pg_dump after an undisturbed restore
 	took       time.Duration // which took so long
 }
