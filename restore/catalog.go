@@ -162,7 +162,7 @@ func (c *Catalog) hasObject(f Finding, o object) Finding {
 		return f.absent("the database has a " + relkindName(there.relkind) + " of this name")
 	case c.dummies[o]:
 		return f.absent("the view is there without its content")
-	case there.problem == "" || isNotValid(e):
+	case there.problem == "" || isNotValid(e) || isShell(e):
 		return f
 	}
 	f.Presence, f.Note = Incomplete, there.problem
@@ -179,6 +179,12 @@ func (c *Catalog) hasObject(f Finding, o object) Finding {
 func isNotValid(e *toc.Entry) bool {
 	words := strings.TrimRight(e.Defn, ";\n ")
 	return strings.HasSuffix(words, " NOT VALID") || strings.Contains(words, " NOT ENFORCED")
+}
+
+// isShell reports whether the archive itself has no more of a type than its
+// shell: CREATE TYPE and a name.
+func isShell(e *toc.Entry) bool {
+	return (e.Kind == "TYPE" || e.Kind == "SHELL TYPE") && !strings.ContainsAny(strings.TrimPrefix(e.Defn, "CREATE TYPE "), " (")
 }
 
 // validation returns the statement that checks a constraint.

@@ -347,7 +347,7 @@ func TestDryRun(t *testing.T) {
 	if summary.Type != "summary" || summary.Steps != len(lines)-1 || !strings.HasPrefix(text, thousands(int64(summary.Steps))+" steps") {
 		t.Errorf("%d lines of steps, the last line is %+v, the text begins %.40q", len(lines)-1, summary, text)
 	}
-	if !strings.Contains(stdout, `FOREIGN KEY (reblog_of_id) REFERENCES public.statuses(id) ON DELETE CASCADE;`) {
+	if !strings.Contains(stdout, `FOREIGN KEY (reblog_of_id) REFERENCES public.statuses(id) ON DELETE CASCADE NOT VALID;`) {
 		t.Error("the JSON plan lacks the SQL of the foreign key")
 	}
 }
