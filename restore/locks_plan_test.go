@@ -23,6 +23,9 @@ import (
 // TestLocksOfPlan restores archives one step at a time, each in a transaction,
 // and compares the locks that the server shows with those that the plan says.
 func TestLocksOfPlan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	scratchtest.EachServer(t, func(t *testing.T, s *pgscratch.Server) {
 		major := s.Binaries().Major
 		name := map[int]string{14: "13/c-gzip", 18: "18/c-statistics"}[major]

@@ -34,6 +34,9 @@ func look(t *testing.T, s *pgscratch.Server, path, db string, opts restore.Looku
 
 // TestNothingMissing: after a restore without failures, every entry is there.
 func TestNothingMissing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := server(t)
 	for _, f := range fixtures.All(t) {
 		if isPartial(f) {
@@ -48,6 +51,9 @@ func TestNothingMissing(t *testing.T) {
 
 // TestNothingMissingNewer is the same on PostgreSQL 18.
 func TestNothingMissingNewer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := scratchtest.ServerVersion(t, 18)
 	addRoles(t, s)
 	for _, f := range fixtures.All(t) {

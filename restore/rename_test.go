@@ -27,6 +27,9 @@ var mayBeUnsafe = []string{"immutable_unaccent(text)"}
 // when the names are changed back (all archives with PGARC_LONG_TESTS=1). What is unsafe, and what needs it, is left
 // out of both.
 func TestRenameRoundTrip(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := server(t)
 	for _, f := range fixtures.All(t) {
 		// Archives of other options hold the same statements.

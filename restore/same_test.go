@@ -51,6 +51,9 @@ func TestSameAsPgRestore(t *testing.T) {
 
 // TestSameFromPipe restores from a stream, whose data come in their own order.
 func TestSameFromPipe(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := server(t)
 	for _, f := range fixtures.All(t) {
 		if f.Format == "directory" || !readable(t, s, f.Path) {
@@ -137,6 +140,9 @@ func TestCreateDatabase(t *testing.T) {
 // TestNewerServer restores the archives of 16, 17 and 18 to PostgreSQL 18, which
 // must take all of them.
 func TestNewerServer(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := scratchtest.ServerVersion(t, 18)
 	for _, f := range fixtures.All(t) {
 		if f.Major != "16" && f.Major != "17" && f.Major != "18" || isPartial(f) {

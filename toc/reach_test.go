@@ -157,6 +157,9 @@ func TestReachesNothingMore(t *testing.T) {
 // foreign keys have both their tables; and that with what belongs to it there
 // is never less.
 func TestClosed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	checked := 0
 	for _, f := range []string{"9.5/c-gzip", "15/c-gzip", "18/c-statistics"} {
 		contents := open(t, fixtures.Get(t, f))

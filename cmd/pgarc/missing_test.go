@@ -275,6 +275,9 @@ func lacks(t *testing.T, s *pgscratch.Server, path, db string, more ...string) [
 // name exactly these, restore --missing to bring exactly these back, and a
 // second run to find nothing to do.
 func TestMissing(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	for _, name := range []string{"15/c-gzip", "18/c-gzip"} {
 		t.Run(name, func(t *testing.T) {
 			f := fixtures.Get(t, name)

@@ -28,6 +28,9 @@ var partOfDatabase = map[string][]string{
 // TestSQLSameAsRestore runs the script of every fixture through psql, and
 // compares the database with that of pgarc restore.
 func TestSQLSameAsRestore(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	for _, f := range fixtures.All(t) {
 		if strings.HasSuffix(f.Name, "/kinds-upgrade") {
 			continue // only pg_upgrade's own server, in binary upgrade mode, takes it

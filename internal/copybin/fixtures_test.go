@@ -27,6 +27,9 @@ var refusedTables = []string{"polls"}
 // TestFixtures loads every table of every fixture whose columns are all supported, as text and as binary. The same
 // rows in another archive are not loaded again.
 func TestFixtures(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	f := &fixtureLoader{server: scratchtest.Server(t), done: map[[32]byte]bool{}, unsupported: map[string]bool{}}
 	for _, fixture := range fixtures.All(t) {
 		t.Run(fixture.Name, func(t *testing.T) { f.load(t, fixture) })

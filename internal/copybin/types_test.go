@@ -111,6 +111,9 @@ CREATE DOMAIN shorts AS varchar(3)[] CHECK (array_length(VALUE, 1) <= 5);`
 
 // TestTypes loads values that the server made, as text and as binary, and compares what is stored.
 func TestTypes(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	servers := map[string]func(testing.TB) *pgscratch.Server{
 		"installed": scratchtest.Server,
 		"18":        func(tb testing.TB) *pgscratch.Server { return scratchtest.ServerVersion(tb, 18) },
@@ -165,6 +168,9 @@ func orNull(v string, notNull bool) string {
 
 // TestMixed has a column of every type in one table.
 func TestMixed(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	s := scratchtest.Server(t)
 	conn := connect(t, s, scratchtest.Database(t, s))
 	exec(t, conn, typeSchema+"CREATE EXTENSION citext; SET TimeZone = 'Asia/Kathmandu'")

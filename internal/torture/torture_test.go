@@ -46,6 +46,9 @@ var namedSeed = regexp.MustCompile(`seed=(\d+)`)
 
 // TestTorture restores again and again, and breaks it each time.
 func TestTorture(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long")
+	}
 	b := newBench(t)
 	for i, kind := range []struct {
 		name    string
