@@ -151,7 +151,7 @@ func TestNewerServer(t *testing.T) {
 		t.Run(f.Name, func(t *testing.T) {
 			addRoles(t, s)
 			db := scratchtest.Database(t, s)
-			r := run(t, s, f.Path, db, restore.Options{Jobs: 4})
+			r := run(t, s, f.Path, db, restore.Options{Jobs: 4, NoJournal: true})
 			expectNoFailures(t, withoutLabels(withoutLZ4(r)))
 			if strings.HasSuffix(f.Name, "/c-gzip") {
 				other := scratchtest.Database(t, s)

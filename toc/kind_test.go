@@ -96,6 +96,7 @@ func TestKindsOfFixtures(t *testing.T) {
 	for _, f := range fixtures.All(t) {
 		for _, e := range open(t, f).Entries {
 			switch {
+			case e.Kind == "pg_largeobject" && f.Name[3:] == "kinds-upgrade": // pg_upgrade's own, never restored by hand
 			case !e.Kind.Known():
 				t.Errorf("%s: entry %d: kind %q is not known", f, e.ID, e.Kind)
 			case e.Kind == toc.StatisticsData && e.Section == toc.SectionPostData: // of an index or a matview

@@ -149,7 +149,8 @@ func TestNameOfFixtures(t *testing.T) {
 				t.Errorf("%s: %s %q: NameOf = %q: there is no table %q", f, e.Kind, e.Tag, n, owner)
 			}
 			for _, name := range []string{n.Table, n.Name} {
-				if !mentions(e.Defn, name) && name != "_RETURN" {
+				// pg_upgrade's entry has the subscription in a string, and the table by its OID.
+				if !mentions(e.Defn, name) && name != "_RETURN" && e.Kind != toc.SubscriptionTable {
 					t.Errorf("%s: %s %q: NameOf = %q: %q is not in %q", f, e.Kind, e.Tag, n, name, e.Defn)
 				}
 			}
