@@ -21,13 +21,13 @@
 //
 // # Files
 //
-// Pure, tested with literals: plan.go, tables.go, locks.go, cost.go,
-// dataorder.go (the plan), schedule.go (what next). What a database has of an
-// archive: object.go, phrase.go and grants.go read entries, catalog.go and
-// catalogdata.go decide, catalogsql.go has the queries, lookup.go runs them;
-// missing.go and missingplan.go restore the rest. Talking to the server:
-// session.go, exec.go, copy.go, insert.go, blobs.go. In between: run.go and
-// work.go, one goroutine that hands out steps and tells events.
+// Pure, tested with literals: plan.go, rewrite.go, tables.go, locks.go, cost.go,
+// dataorder.go (the plan), schedule.go and parking.go (what next), simulate.go,
+// class.go and policy.go (what a failure is), catalog.go (what is there).
+// Talking to the server: session.go, exec.go, ahead.go, copy.go, binary.go,
+// insert.go, blobs.go, lookup.go. In between: run.go and work.go, one goroutine
+// that hands out steps and tells events; journal.go, again.go and rewind.go,
+// what is done and what to do again; watch.go, what the server says meanwhile.
 //
 // # Errors
 //

@@ -124,7 +124,8 @@ If it is broken off:
       --no-journal        keep none; then a restore cannot be gone on with
       --retry-for TIME    how long to wait for the server, as 30s or 2h (10m)
 
-To be done sooner, what follows is on by default; the end is the same without:
+To be done sooner, what follows is on by default; the end is the same without,
+but that a foreign key which does not hold stays NOT VALID where it is split:
 ` + rewriteHelp + `
       --set NAME=VALUE          a setting of the restoring sessions, above that;
                                 may be given several times
