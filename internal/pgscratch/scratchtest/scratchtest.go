@@ -102,7 +102,9 @@ func shared(tb testing.TB, major int, find func(context.Context) (pgscratch.Bina
 		defer cancel()
 		var bin pgscratch.Binaries
 		if bin, s.err = find(ctx); s.err == nil {
-			s.Server, s.err = pgscratch.Start(ctx, pgscratch.Options{BinDir: bin.Dir})
+			// What autovacuum does between two looks at a database would make them differ by chance: its statistics
+			// are among what tests compare.
+			s.Server, s.err = pgscratch.Start(ctx, pgscratch.Options{BinDir: bin.Dir, Settings: map[string]string{"autovacuum": "off"}})
 		}
 	})
 	if s.Server == nil {
