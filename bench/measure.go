@@ -60,6 +60,9 @@ func (o *options) measure(ctx context.Context, root string, s Scenario) (result 
 		defer b.proxy.Close()
 	}
 	result.Machine = describeMachine(ctx, root, o.pgarc, b.cluster.Binaries().Version)
+	if s.Simulated > 0 {
+		return result, b.simulate(ctx, result)
+	}
 	vs, err := b.variants(ctx, result)
 	if err != nil {
 		return nil, err

@@ -131,6 +131,10 @@ func (r *Result) Markdown(w io.Writer) error {
 	}
 	fmt.Fprintf(&b, "\nMedians; after the stroke the ratio to %s of the same round, median (least to most).\n\n", Base)
 	r.table(&b, metricRows())
+	if !slices.ContainsFunc(r.Runs, func(run Run) bool { return len(run.Phases) > 0 }) {
+		_, err := io.WriteString(w, b.String()+"\n")
+		return err
+	}
 	b.WriteString("\nPhases, from the server's log. CPU and disk are those of the connections' own processes, without parallel workers.\n" +
 		"What took less than a hundredth of the time is left out.\n\n")
 	r.table(&b, r.phaseRows())

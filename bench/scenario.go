@@ -21,6 +21,9 @@ type Scenario struct {
 	Cold     bool              // before each run, restart the server and empty the kernel's cache
 	Limits   *Limits           // hold the server to them
 	Network  bool              // connect through the proxy
+
+	// Simulated is on how many connections the restore is worked out with measured times of its steps.
+	Simulated int
 }
 
 const selfFK = "fk_rails_256483a9ab"
@@ -57,6 +60,10 @@ var Scenarios = []Scenario{
 		Settings: map[string]string{"shared_buffers": "128MB"}, // what a machine of 700 MB has
 		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
 		About:    "the whole restore on a slow volume: the server may read 30 MB and 300 times a second, and has 700 MB of memory with the kernel's cache; cold",
+	},
+	{
+		Name: "simulated", Source: murmur, Simulated: 16,
+		About: "worked out, not measured: the whole restore on 16 connections with enough processors and disks for all, each step taking as long as it was measured to take on -j connections",
 	},
 }
 
