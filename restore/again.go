@@ -213,6 +213,9 @@ func (t *task) knows(d doneStep) {
 	if t.step.Action == ActionInsert {
 		t.inserted, t.insertsDone = insertedBefore(d), d.parts[insertsDone]
 	}
+	for part := range d.parts {
+		t.partly = t.partly || part < 0 && t.step.Action == ActionCopy
+	}
 	for i := range t.step.Statements {
 		if d.parts[partOf(t.step, i)] {
 			t.setDone(i)

@@ -32,15 +32,20 @@ func (x *executor) copyData(ctx context.Context, s *session, t *task) {
 // copyAll copies all rows in one transaction: as binary, unless b is nil. It
 // reports false if that was refused and should be tried as text.
 func (x *executor) copyAll(ctx context.Context, s *session, t *task, i int, sql string, b *binaryCopy) bool {
-	frozen := t.fresh && t.step.Freeze && x.truncate(ctx, s, t)
+	emptied := (t.fresh && t.step.Freeze || t.partly) && x.truncate(ctx, s, t)
+	if t.partly && !emptied {
+		t.fail(truncateStatement(t.step), RoleLoad, errPartly)
+		return true
+	}
+	frozen := emptied && t.fresh && t.step.Freeze
 	if frozen {
 		sql, _ = script.FreezeCopy(sql)
 	}
 	if b != nil {
 		sql = b.statement.Binary(frozen)
 	}
-	inTransaction := frozen || x.journal != nil
-	if inTransaction && !frozen && !t.fail("BEGIN", RoleLoad, s.exec(ctx, "BEGIN")) {
+	inTransaction := emptied || x.journal != nil
+	if inTransaction && !emptied && !t.fail("BEGIN", RoleLoad, s.exec(ctx, "BEGIN")) {
 		return true
 	}
 	refused := !x.copyRows(ctx, s, t, sql, b)
@@ -52,9 +57,13 @@ func (x *executor) copyAll(ctx context.Context, s *session, t *task, i int, sql 
 		t.rows = 0
 	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, x.journal.markRows(t.step, int64(i), t.rows)+"; COMMIT")) {
 		t.rows = 0
+	} else {
+		t.frozen = frozen
 	}
 	return !refused
 }
+
+var errPartly = errors.New("an earlier attempt has loaded a part of the rows, and the table cannot be emptied")
 
 // truncate begins a transaction and truncates the table. If that is refused
 // (to one who may only insert, say) the table is loaded as it is.

@@ -55,6 +55,9 @@ type task struct {
 	doubt       bool           // its connection was lost: the journal says what of it is done
 	took        time.Duration  // if it was sent ahead with others; else 0
 	fatal       error          // a failure after which nothing more may be done
+	sharing     []*session     // more sessions, for the rows of a large table
+	partly      bool           // the journal has notes of a part of the rows: the table is to be emptied
+	frozen      bool           // the rows were loaded frozen
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -313,7 +316,11 @@ func (x *executor) load(ctx context.Context, s *session, t *task) {
 	}
 	switch t.step.Action {
 	case ActionCopy:
-		x.copyData(ctx, s, t)
+		if sharing := x.beside(ctx, t, t.sharing); len(sharing) > 0 {
+			x.copySplit(ctx, append([]*session{s}, sharing...), t)
+		} else {
+			x.copyData(ctx, s, t)
+		}
 	case ActionInsert:
 		x.insertData(ctx, s, t)
 	case ActionBlobs:
@@ -326,7 +333,9 @@ func (x *executor) load(ctx context.Context, s *session, t *task) {
 		after = grace
 	}
 	x.surround(after, s, t, RoleAfter)
-	x.tidy(ctx, s, t)
+	if t.frozen { // else VACUUM would read the table
+		x.tidy(ctx, s, t)
+	}
 }
 
 // surround sends what comes before the data or after. All of it is sent again

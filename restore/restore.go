@@ -84,6 +84,12 @@ type Options struct {
 	// Analyze ends the restore with an ANALYZE of all that was loaded.
 	Analyze bool
 
+	// SplitSize is how many bytes of a table's data, as stored, are worth a
+	// connection of their own: a table that has several times as many, and is
+	// a larger part of all data than one of the Jobs connections, is loaded
+	// over several. It is then not loaded frozen. 0: none is.
+	SplitSize int64
+
 	// Settings are made in every session, after those that pgarc chooses.
 	Settings []Setting
 

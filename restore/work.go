@@ -66,6 +66,7 @@ type work struct {
 type slot struct {
 	number  int
 	tasks   []*task // none: idle; several: sent ahead together
+	sharing []*slot // that work on the same task: see splits
 	since   time.Time
 	had     bool // it was connected once
 	pid     atomic.Uint32
@@ -214,6 +215,12 @@ func (w *work) launch(ctx context.Context) bool {
 			w.give(s, step)
 		}
 	}
+	for n := w.splits(step) - 1; n > 0; n-- {
+		if i := slices.IndexFunc(w.slots, func(s *slot) bool { return len(s.tasks) == 0 && !s.retired }); i >= 0 {
+			w.slots[i].tasks, w.slots[i].known = s.tasks, w.booked
+			s.sharing = append(s.sharing, w.slots[i])
+		}
+	}
 	go func() {
 		w.work(ctx, s)
 		w.ended <- s
@@ -264,6 +271,11 @@ func (w *work) work(ctx context.Context, s *slot) {
 	}
 	s.session.at = &s.at
 	defer s.at.Store(nil)
+	for _, other := range s.sharing {
+		if w.share(ctx, other) {
+			s.tasks[0].sharing = append(s.tasks[0].sharing, other.session)
+		}
+	}
 	if len(s.tasks) > 1 {
 		w.runMany(ctx, s.session, s.tasks)
 		return
@@ -271,6 +283,20 @@ func (w *work) work(ctx context.Context, s *slot) {
 	if w.beginBatch(ctx, s.session, s.tasks[0]) {
 		w.runOne(ctx, s.session, s.tasks[0])
 	}
+}
+
+// share connects a slot that is to help another. Where that cannot be, or takes
+// long, the other goes on without: the slot's own next task will tell why.
+func (w *work) share(ctx context.Context, s *slot) bool {
+	if s.session == nil {
+		soon, cancel := context.WithTimeout(ctx, cancelGrace)
+		defer cancel()
+		if err := w.connectSlot(soon, s); err != nil || s.lacks {
+			s.drop()
+			return false
+		}
+	}
+	return true
 }
 
 // connectSlot opens a session for a slot, in place of the one that it has lost,
@@ -304,6 +330,15 @@ func (w *work) connectSlot(ctx context.Context, s *slot) error {
 func (w *work) collect(ctx context.Context, s *slot) error {
 	tasks := s.tasks
 	s.tasks = nil
+	for _, other := range s.sharing {
+		other.tasks = nil
+		if other.session != nil && other.session.lost() {
+			other.drop()
+			w.unsure = true
+		}
+		other.alive = other.session != nil
+	}
+	s.sharing = nil
 	if s.connectErr != nil || s.lacks {
 		for _, t := range slices.Backward(tasks) {
 			w.sched.Requeue(t.step.ID)

@@ -129,6 +129,10 @@ but that a foreign key which does not hold stays NOT VALID where it is split:
 ` + rewriteHelp + `
       --set NAME=VALUE          a setting of the restoring sessions, above that;
                                 may be given several times
+      --split-size SIZE         a table that is more than a connection's part of
+                                all data is loaded over several, each at least
+                                SIZE (as 500MB) of what is stored. That pays where
+                                processors would be idle; the table is not frozen
 
 A server to throw away, from the PostgreSQL that is installed on this machine:
       --scratch             restore into it and keep it until Ctrl-C; roles that

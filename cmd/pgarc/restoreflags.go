@@ -47,6 +47,7 @@ func (o *restoreOptions) addFlags(fs *pflag.FlagSet) {
 	o.addStepFlags(fs)
 	o.mapping.addFlags(fs)
 	fs.StringSliceVar(&o.skipMissing, "skip-missing", nil, "do without roles, extensions, tablespaces that the server lacks")
+	fs.Var(sizeFlag{&o.SplitSize}, "split-size", "load a large table over several connections, each at least so much")
 	fs.BoolVar(&o.SessionAuthorization, "use-set-session-authorization", false, "make objects as their owners")
 	fs.BoolVar(&o.EnableRowSecurity, "enable-row-security", false, "row security applies to what is loaded")
 	fs.BoolVar(&o.NoDataForFailedTables, "no-data-for-failed-tables", false, "no data for tables that could not be made")
