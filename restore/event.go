@@ -1,8 +1,6 @@
 package restore
 
-import (
-	"time"
-)
+import "time"
 
 // EventType says what an [Event] reports.
 type EventType uint8
