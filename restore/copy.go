@@ -140,17 +140,36 @@ type copyText struct {
 	task *task
 	data io.Reader
 
-	mu   sync.Mutex
-	rows int64  // that were handed on
-	tail []byte // read, but maybe the start of the end marker
-	err  error  // a failure to read, not io.EOF
-	done bool
+	mu    sync.Mutex
+	rows  int64  // that were handed on
+	tail  []byte // read, but maybe the start of the end marker
+	ahead []byte // read for a Read that had no room for it
+	err   error  // a failure to read, not io.EOF
+	done  bool
 }
 
-// Read fills p, which must be larger than the end marker.
 func (c *copyText) Read(p []byte) (int, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if len(c.ahead) == 0 && len(p) <= len(endMarker) {
+		room := make([]byte, 512)
+		n, err := c.read(room)
+		if n == 0 {
+			return 0, err
+		}
+		c.ahead = room[:n] // an error comes again
+	}
+	if len(c.ahead) > 0 {
+		n := copy(p, c.ahead)
+		c.ahead = c.ahead[n:]
+		return n, nil
+	}
+	return c.read(p)
+}
+
+// read reads into p, which is larger than the end marker: else what is held
+// back would leave no room.
+func (c *copyText) read(p []byte) (int, error) {
 	for !c.done && c.err == nil {
 		n := copy(p, c.tail)
 		m, err := c.data.Read(p[n:])
@@ -203,6 +222,6 @@ func (c *copyText) rowCount() (n int64, all bool) {
 func (c *copyText) stop() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.done = true
+	c.done, c.ahead = true, nil
 	return c.err
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"testing/iotest"
 
+	"github.com/pgarc/pgarc/internal/copybin"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -33,7 +34,7 @@ func TestCopyText(t *testing.T) {
 			"halves":  iotest.HalfReader(strings.NewReader(c.in)),
 			"eof too": iotest.DataErrReader(strings.NewReader(c.in)),
 		} {
-			text := &copyText{task: &task{step: &Step{Entry: &toc.Entry{Tag: "t"}}}, data: r}
+			text := newCopyText(r)
 			got, err := io.ReadAll(text)
 			if !errors.Is(err, c.err) || err != nil && c.err == nil {
 				t.Errorf("%q, %s: error %v, want %v", c.in, name, err, c.err)
@@ -46,9 +47,51 @@ func TestCopyText(t *testing.T) {
 			}
 		}
 	}
-	text := &copyText{task: &task{step: &Step{Entry: &toc.Entry{}}}, data: io.MultiReader(strings.NewReader("1\n"), iotest.ErrReader(broken))}
+	text := newCopyText(io.MultiReader(strings.NewReader("1\n"), iotest.ErrReader(broken)))
 	if _, err := io.ReadAll(text); !errors.Is(err, broken) || !errors.Is(text.stop(), broken) {
 		t.Errorf("a read that fails gives %v and stop %v, want %v", err, text.stop(), broken)
+	}
+}
+
+func newCopyText(data io.Reader) *copyText {
+	return &copyText{task: &task{step: &Step{Entry: &toc.Entry{Tag: "t"}}}, data: data}
+}
+
+// TestCopyTextLittleRoom: who reads may have room for a few bytes only, less
+// than what is held back because it may be the end marker. The buffer of binary
+// COPY is almost full again and again while a long row is read, and a limit may
+// be almost reached.
+func TestCopyTextLittleRoom(t *testing.T) {
+	const rows = "1\t2\n\\\\.\t3\n"
+	for room := 1; room <= len(endMarker)+1; room++ {
+		text := newCopyText(strings.NewReader(rows + endMarker))
+		var got []byte
+		var err error
+		for n, p := 0, make([]byte, room); err == nil && len(got) <= len(rows); {
+			n, err = text.Read(p)
+			got = append(got, p[:n]...)
+		}
+		if string(got) != rows || err != io.EOF {
+			t.Errorf("read in pieces of %d bytes: %q, %v; want %q", room, got, err, rows)
+		}
+		if n, all := text.rowCount(); n != 2 || !all {
+			t.Errorf("read in pieces of %d bytes: %d rows, all: %t; want 2", room, n, all)
+		}
+	}
+
+	long := "1\t" + strings.Repeat("x", 300<<10) + "\n"
+	r, err := copybin.NewReader(newCopyText(strings.NewReader(long+endMarker)), []copybin.Column{{Type: 20}, {Type: 25}}) // bigint, text
+	if err != nil {
+		t.Fatal(err)
+	}
+	binary, err := io.ReadAll(r)
+	if err != nil || len(binary) < len(long) {
+		t.Errorf("a row of %d bytes became %d bytes of binary COPY, error %v", len(long), len(binary), err)
+	}
+
+	limited := io.LimitReader(newCopyText(strings.NewReader(strings.Repeat(rows, 1000)+endMarker)), 5001)
+	if got, err := io.ReadAll(limited); err != nil || len(got) != 5001 {
+		t.Errorf("up to a limit of 5001 bytes: %d bytes, error %v", len(got), err)
 	}
 }
 

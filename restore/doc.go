@@ -24,10 +24,12 @@
 // Pure, tested with literals: plan.go, rewrite.go, tables.go, locks.go, cost.go,
 // dataorder.go (the plan), schedule.go and parking.go (what next), simulate.go,
 // class.go and policy.go (what a failure is), catalog.go (what is there).
-// Talking to the server: session.go, exec.go, ahead.go, copy.go, binary.go,
-// insert.go, blobs.go, lookup.go. In between: run.go and work.go, one goroutine
-// that hands out steps and tells events; journal.go, again.go and rewind.go,
-// what is done and what to do again; watch.go, what the server says meanwhile.
+// Talking to the server: session.go, exec.go with task.go, ahead.go, copy.go,
+// binary.go, insert.go, blobs.go, lookup.go. In between: run.go from beginning to
+// end, work.go, one goroutine that hands out steps, slot.go, to whom, collect.go,
+// what becomes of them, and event.go, what is told; journal.go, again.go and
+// rewind.go, what is done and what to do again; watch.go, what the server says
+// meanwhile.
 //
 // # Errors
 //

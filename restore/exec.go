@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"iter"
 	"strings"
-	"sync/atomic"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
@@ -37,94 +35,9 @@ type executor struct {
 	only         *Missing
 }
 
-// A task is a step under way. Its counters may be read while it runs.
-type task struct {
-	step        *Step
-	fresh       bool   // for data: this restore has made the table
-	done        []bool // statements that need not be sent (again); nil: none
-	rows        int64  // loaded; only once the task has ended
-	archived    int64  // rows of COPY text in the archive, if they were counted
-	counted     bool
-	bytes       atomic.Int64   // of data sent
-	data        atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
-	err         *StepError     // the first failure
-	inserted    map[int64]bool // INSERT commands that an earlier run has done
-	batched     bool           // it runs in a transaction with others
-	insertsDone bool           // all INSERT commands were done
-	unsent      bool           // its connection was lost before it, or while another task before it ran
-	doubt       bool           // its connection was lost: the journal says what of it is done
-	took        time.Duration  // if it was sent ahead with others; else 0
-	fatal       error          // a failure after which nothing more may be done
-	sharing     []*session     // more sessions, for the rows of a large table
-	partly      bool           // the journal has notes of a part of the rows: the table is to be emptied
-	frozen      bool           // the rows were loaded frozen
-
-	// opened, if not nil, is called once the data are open: a stream can then
-	// go on to the next.
-	opened func()
-}
-
-// open opens the data of the task's entry.
-func (t *task) open(src source) (*archive.Data, error) {
-	data, err := src.Data(t.step.Entry)
-	if err != nil {
-		return nil, err
-	}
-	t.data.Store(data)
-	t.tell()
-	return data, nil
-}
-
-func (t *task) tell() {
-	if t.opened != nil {
-		t.opened()
-	}
-}
-
-// stored returns how many bytes of the archive the task has read.
-func (t *task) stored() int64 {
-	if d, ok := t.data.Load().(interface{ Stored() int64 }); ok {
-		return d.Stored()
-	}
-	return 0
-}
-
 // inTransaction reports whether a task runs in a transaction that is not its
 // own.
 func (x *executor) inTransaction(t *task) bool { return x.transaction || t.batched }
-
-// isDone reports whether a statement of the step has been run already.
-func (t *task) isDone(i int) bool { return t.done != nil && t.done[i] }
-
-func (t *task) setDone(i int) {
-	if t.done == nil {
-		t.done = make([]bool, len(t.step.Statements))
-	}
-	t.done[i] = true
-}
-
-// fail records a failure. Those after the first are kept with it: each may be
-// of another class.
-func (t *task) fail(sql string, role Role, err error) bool {
-	if err == nil {
-		return true
-	}
-	failure := &StepError{Step: t.step, SQL: sql, Role: role, Exists: role == RoleCreate && alreadyExists(err), Err: err}
-	switch {
-	case t.err == nil:
-		t.err = failure
-	case (role == RoleCreate || role == RoleAlter) && failure.PgError() != nil && failure.SQLState() != inFailedTransaction && len(t.err.Also) < alsoMost:
-		t.err.Also = append(t.err.Also, failure)
-	}
-	return false
-}
-
-// alsoMost is how many failures of a step are kept beside the first.
-const alsoMost = 100
-
-// inFailedTransaction is the SQLSTATE of all that follows a failure in the same
-// transaction.
-const inFailedTransaction = "25P02"
 
 // run does a step; t.err says how it went.
 func (x *executor) run(ctx context.Context, s *session, t *task) {

@@ -215,27 +215,6 @@ func (w *work) orderData(ctx context.Context, s *session) error {
 	return nil
 }
 
-// connect opens a session in the database that is current.
-func (w *work) connect(ctx context.Context) (*session, error) {
-	s, err := connect(ctx, w.config, w.exec.toc, w.opts, w.notice)
-	if err != nil {
-		return nil, err
-	}
-	if err := s.set(ctx, w.settings); err != nil {
-		s.close()
-		return nil, err
-	}
-	return s, nil
-}
-
-// notice tells the loop what the server says. It may be called from workers.
-func (w *work) notice(text string) {
-	select {
-	case w.notices <- text:
-	default: // a flood, or nobody listens during BEGIN and COMMIT: never wait for that
-	}
-}
-
 // isInterrupt reports whether a step failed only because it was cancelled from
 // here.
 func isInterrupt(ctx context.Context, err error) bool {
@@ -248,6 +227,3 @@ func isInterrupt(ctx context.Context, err error) bool {
 	}
 	return true
 }
-
-// isTableData reports whether a step loads a table.
-func isTableData(s *Step) bool { return s.Entry.Kind == toc.TableData && s.Action.IsData() }

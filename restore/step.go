@@ -131,3 +131,6 @@ type Plan struct {
 	// Schema is false if the plan restores data only.
 	Schema bool
 }
+
+// isTableData reports whether a step loads a table.
+func isTableData(s *Step) bool { return s.Entry.Kind == toc.TableData && s.Action.IsData() }
