@@ -138,6 +138,9 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		return
 	}
 	s.worksOn(t.step)
+	if isBuild(t.step) {
+		_ = s.allowWorkers(ctx, !t.alone) // a lost connection shows at once again
+	}
 	for n := 0; ; n++ {
 		w.exec.run(ctx, s, t)
 		if t.err == nil || s.lost() || ctx.Err() != nil {

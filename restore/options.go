@@ -90,6 +90,11 @@ type Options struct {
 	// over several. It is then not loaded frozen. 0: none is.
 	SplitSize int64
 
+	// Processors is how many the server's machine has, if that is known: with
+	// at least as many Jobs, index builds do without parallel workers, which
+	// would compete with the restore's own connections. 0: not known.
+	Processors int
+
 	// Settings are made in every session, after those that pgarc chooses.
 	Settings []Setting
 

@@ -298,6 +298,9 @@ func (s *Scheduler) Done(id StepID, outcome Outcome) (skipped []*Step) {
 	return skipped
 }
 
+// ended reports whether a step has ended.
+func (s *Scheduler) ended(id StepID) bool { return s.state[id] == stepEnded }
+
 // SkipData skips the loading of data that requires a step which has ended.
 func (s *Scheduler) SkipData(id StepID) (skipped []*Step) {
 	for _, d := range s.requiredBy[id] {

@@ -24,6 +24,8 @@ type session struct {
 	stdStrings bool   // of the archive, and so of the session
 	backend    uint32 // the server process
 
+	noWorkers bool // index builds have no parallel workers
+
 	at *atomic.Pointer[Step] // the step that the server works on, for the keeper; nil: nobody asks
 }
 

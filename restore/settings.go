@@ -22,6 +22,12 @@ type serverSetting struct {
 	source string // "default", "configuration file", "database", "user", "client", …
 }
 
+// isUnset reports whether nobody has set it for this database, user or
+// connection.
+func (s serverSetting) isUnset() bool {
+	return s.source == "default" || s.source == "configuration file"
+}
+
 // tune returns the settings with which sessions restore sooner, by rule from
 // what the server reports and the number of sessions:
 //
@@ -35,24 +41,20 @@ type serverSetting struct {
 // What an admin has set for this database, user or connection stays.
 func tune(server map[string]serverSetting, jobs int) []Setting {
 	var list []Setting
-	unset := func(name string) bool {
-		source := server[name].source
-		return source == "default" || source == "configuration file"
-	}
-	if unset("synchronous_commit") && server["synchronous_commit"].value != "off" {
+	if server["synchronous_commit"].isUnset() && server["synchronous_commit"].value != "off" {
 		list = append(list, Setting{"synchronous_commit", "off"})
 	}
-	have, _ := strconv.ParseInt(server["maintenance_work_mem"].value, 10, 64)       // kB
-	buffers, err := strconv.ParseInt(server["shared_buffers"].value, 10, 64)        // of 8 kB
-	want := min(buffers/int64(max(jobs, 1)), 512<<10)                               // kB
-	if err == nil && unset("maintenance_work_mem") && have > 0 && want > have*5/4 { // a little more is not worth a word
+	have, _ := strconv.ParseInt(server["maintenance_work_mem"].value, 10, 64)                  // kB
+	buffers, err := strconv.ParseInt(server["shared_buffers"].value, 10, 64)                   // of 8 kB
+	want := min(buffers/int64(max(jobs, 1)), 512<<10)                                          // kB
+	if err == nil && server["maintenance_work_mem"].isUnset() && have > 0 && want > have*5/4 { // a little more is not worth a word
 		list = append(list, Setting{"maintenance_work_mem", strconv.FormatInt(want, 10) + "kB"})
 	}
 	return list
 }
 
 const tuneQuery = `SELECT name, setting, source FROM pg_catalog.pg_settings
-	WHERE name IN ('synchronous_commit', 'maintenance_work_mem', 'shared_buffers')`
+	WHERE name IN ('synchronous_commit', 'maintenance_work_mem', 'shared_buffers', 'max_parallel_maintenance_workers')`
 
 // chooseSettings decides about the settings of all sessions, and makes them in
 // the first.
@@ -67,13 +69,19 @@ func (w *work) chooseSettings(ctx context.Context, first *session) error {
 			server[r[0]] = serverSetting{r[1], r[2]}
 		}
 		w.settings = tune(server, len(w.slots))
+		w.savesWorkers = w.opts.savesWorkers(server)
 	}
 	for _, s := range w.opts.Settings { // the user's word is the last
 		w.settings = slices.DeleteFunc(w.settings, func(x Setting) bool { return x.Name == s.Name })
 		w.settings = append(w.settings, s)
+		w.savesWorkers = w.savesWorkers && s.Name != "max_parallel_maintenance_workers"
 	}
-	if len(w.settings) > 0 {
-		w.emit(Event{Type: EventSettings, Text: settingList(w.settings)})
+	text := settingList(w.settings)
+	if w.savesWorkers {
+		text = strings.TrimPrefix(text+", max_parallel_maintenance_workers = 0 while all processors are busy", ", ")
+	}
+	if text != "" {
+		w.emit(Event{Type: EventSettings, Text: text})
 	}
 	return first.set(ctx, w.settings)
 }

@@ -25,6 +25,7 @@ type task struct {
 	doubt       bool           // its connection was lost: the journal says what of it is done
 	took        time.Duration  // if it was sent ahead with others; else 0
 	fatal       error          // a failure after which nothing more may be done
+	alone       bool           // an index build without parallel workers
 	sharing     []*session     // more sessions, for the rows of a large table
 	partly      bool           // the journal has notes of a part of the rows: the table is to be emptied
 	frozen      bool           // the rows were loaded frozen

@@ -30,22 +30,23 @@ type work struct {
 	feeder  *feeder         // nil: not a stream, or at its end
 	notices chan string
 
-	result   Result
-	begun    time.Time
-	times    []StepTime
-	phases   [lastPhase + 1]struct{ first, last time.Time }
-	counted  [lastPhase + 1]int
-	stored   int64 // bytes of the archive read by tasks that have ended
-	total    int64
-	ends     int       // steps ended, in whatever way
-	settings []Setting // of all sessions
-	archive  *archive.Reader
-	losses   map[StepID]int  // how often a step has lost its connection
-	doubts   map[StepID]bool // steps of which a lost connection may have done something
-	booked   []booked        // steps that ended well, in that order; only ever appended to
-	earlier  map[StepID]bool // steps that an earlier run had done
-	unsure   bool            // a connection was lost: the server may have lost commits
-	rewinds  bool            // it has: once nothing runs, go on as the journal says
+	result       Result
+	begun        time.Time
+	times        []StepTime
+	phases       [lastPhase + 1]struct{ first, last time.Time }
+	counted      [lastPhase + 1]int
+	stored       int64 // bytes of the archive read by tasks that have ended
+	total        int64
+	ends         int       // steps ended, in whatever way
+	settings     []Setting // of all sessions
+	savesWorkers bool      // index builds go without parallel workers: see worksAlone
+	archive      *archive.Reader
+	losses       map[StepID]int  // how often a step has lost its connection
+	doubts       map[StepID]bool // steps of which a lost connection may have done something
+	booked       []booked        // steps that ended well, in that order; only ever appended to
+	earlier      map[StepID]bool // steps that an earlier run had done
+	unsure       bool            // a connection was lost: the server may have lost commits
+	rewinds      bool            // it has: once nothing runs, go on as the journal says
 
 	journalOpened bool  // or found to be not wanted
 	batch         batch // belongs to the one task that runs, and between tasks to the loop
@@ -199,7 +200,7 @@ func (w *work) aheadMost() int {
 
 // give adds a step to what a slot works on.
 func (w *work) give(s *slot, step *Step) {
-	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.doubts[step.ID], batched: w.batched(step)}
+	t := &task{step: step, fresh: step.Freeze && w.made[w.tableOf(step)], doubt: w.doubts[step.ID], batched: w.batched(step), alone: w.worksAlone(step)}
 	t.knows(w.exec.journal.before(step))
 	s.tasks = append(s.tasks, t)
 	if w.stream != nil && step.FromStream {

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"strings"
+
+	"runtime"
+
 	"context"
 	"errors"
 	"fmt"
@@ -85,6 +89,9 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	}
 	opts := o.Options
 	opts.Name, opts.Command = redactURLs(name), resumeCommand(env.args)
+	if strings.HasPrefix(cfg.Host, "/") { // a socket: the server is on this machine
+		opts.Processors = runtime.NumCPU()
+	}
 	var rep reporter = newTextReporter(env, o.verbose, o.quiet)
 	if o.json {
 		rep = newJSONReporter(env.stdout, o.selected.TOC)

@@ -199,7 +199,9 @@ const rewriteHelp = `      --no-split-keys           PRIMARY KEY, UNIQUE: the in
       --no-analyze              ANALYZE of a small sample of what a materialized
                                 view reads, before its refresh
       --no-tuning               synchronous_commit and maintenance_work_mem of the
-                                restoring sessions, chosen by rule; -v shows them
+                                restoring sessions, chosen by rule; through a
+                                socket, index builds without parallel workers while
+                                -j keeps all processors busy; -v shows them
       --no-send-ahead           quick statements, without waiting for each answer
       --compat                  none of these: the archive's own statements, one
                                 at a time on each connection
