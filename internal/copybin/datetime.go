@@ -137,6 +137,9 @@ func readDate(text []byte) (d date, n int) {
 		return d, -1
 	}
 	d.month, d.day = twoDigits(text, n+1), twoDigits(text, n+4)
+	if d.month > 12 || d.day > 31 {
+		return d, -1 // the second digit may be the end of the line
+	}
 	return d, n + 6
 }
 
