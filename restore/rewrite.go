@@ -180,6 +180,9 @@ func isBuild(s *Step) bool {
 // VACUUM would read the table.
 func (p *planner) freeze(s *Step) {
 	table := p.tables.tableOf(s.Entry)
+	if s.Entry.DataSize >= 0 && s.Entry.DataSize <= freezeSize {
+		return
+	}
 	if table == nil || table.Kind != toc.Table || isPartitioned(table) || loadsViaRoot(s.Entry) || len(p.steps[table.ID]) == 0 || !p.opts.has(RewriteFreeze) {
 		return
 	}
@@ -192,6 +195,10 @@ func (p *planner) freeze(s *Step) {
 		s.Statements = append(s.Statements, Statement{SQL: vacuum(table, p.opts.ServerVersion), Role: RoleTidy})
 	}
 }
+
+// freezeSize is the stored size up to which TRUNCATE, which makes new files for
+// the table, costs the server more than freezing saves.
+const freezeSize = 8 << 10
 
 // vacuumSize is the stored size from which the plan of a foreign key's check
 // matters.
