@@ -15,10 +15,10 @@ import (
 	"github.com/pgarc/pgarc/script"
 )
 
-// aheadMost is how many steps are sent ahead at once. Their answers fit into
-// the buffers of a connection, so that neither side waits for the other to
-// read.
-const aheadMost = 64
+// aheadMost is how many steps are sent ahead at once: the server takes longer
+// for so many than a round trip to the far end of a continent, and should the
+// restore be cancelled they are soon over.
+const aheadMost = 256
 
 // A query is one simple-query message, with the rows that it copies, if any.
 type query struct {

@@ -30,10 +30,11 @@ func (p *planner) rewrite(s *Step) []*Step {
 // SHARE lock, beside other indexes of the table, where ADD CONSTRAINT would
 // hold ACCESS EXCLUSIVE for the whole build. Partitioned tables have no such
 // form. Since PostgreSQL 18 USING INDEX makes NOT NULL constraints that a table
-// inherits its own, so a primary key there stays whole.
+// inherits its own, so a primary key there stays whole, and so does any key of a
+// small table, which holds nobody up.
 func (p *planner) rewriteKey(s *Step) []*Step {
 	key, ok := script.SplitKey(s.Entry.Defn, p.sel.TOC.StdStrings)
-	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) || key.Primary && p.opts.ServerVersion >= 180000 && p.onHeir(s.Entry) {
+	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) || p.isSmall(s.Entry) || key.Primary && p.opts.ServerVersion >= 180000 && p.onHeir(s.Entry) {
 		return []*Step{s}
 	}
 	build := p.part(s, ActionCreate, key.Index, p.tables.onOwnTable(s.Entry, Share))
@@ -245,13 +246,17 @@ func (p *planner) isQuick(s *Step) bool {
 }
 
 // isSmall reports whether all tables that an entry depends on are known to be
-// small.
+// small. One of which the archive has no data may hold any, unless the restore
+// makes it.
 func (p *planner) isSmall(e *toc.Entry) bool {
 	for _, d := range p.tables.graph.Deps(e) {
 		if !isTable(d) {
 			continue
 		}
 		for _, table := range p.tables.withDescendants(d) {
+			if len(p.tables.data[table.ID]) == 0 && len(p.steps[table.ID]) == 0 {
+				return false
+			}
 			for _, data := range p.tables.data[table.ID] {
 				if data.DataSize < 0 || data.DataSize > quickSize {
 					return false

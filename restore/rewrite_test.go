@@ -179,3 +179,44 @@ func TestAnalyze(t *testing.T) {
 		t.Errorf("steps %s\nwant  %s", s, want)
 	}
 }
+
+// TestSmallTables: a small table is loaded and keyed by the archive's own
+// statements, all sent ahead. A table of which the archive has no data may be
+// large, unless the restore makes it.
+func TestSmallTables(t *testing.T) {
+	const table = `
+	1 TABLE t
+	2 TABLE DATA t  deps=1 data=SIZE
+	3 CONSTRAINT t t_pkey  deps=1 defn=ALTER TABLE ONLY s.t ADD CONSTRAINT t_pkey PRIMARY KEY (id);
+	4 INDEX by_name  deps=1 defn=CREATE INDEX by_name ON s.t USING btree (name);`
+	without := strings.ReplaceAll(table, "2 TABLE DATA t  deps=1 data=SIZE", "")
+	postData := toc.Selection{Sections: []toc.Section{toc.SectionPostData}}
+	for _, tt := range []struct {
+		name, text string
+		sel        toc.Selection
+		want       string // of each step, what it does and whether it is quick or frozen
+	}{
+		{"empty", strings.ReplaceAll(table, "SIZE", "40"), toc.Selection{}, "create quick, copy quick, create quick, create quick"},
+		{"some rows", strings.ReplaceAll(table, "SIZE", "20000"), toc.Selection{}, "create quick, copy frozen quick, create quick, create quick"},
+		{"many rows", strings.ReplaceAll(table, "SIZE", "90000"), toc.Selection{}, "create quick, copy frozen, create, attach quick, create"},
+		{"of unknown size", strings.ReplaceAll(table, "SIZE", "-1"), toc.Selection{}, "create quick, copy frozen, create, attach quick, create"},
+		{"made without data", without, toc.Selection{}, "create quick, create quick, create quick"},
+		{"there before", without, postData, "create, attach quick, create"},
+		{"there before, and known to be small", strings.ReplaceAll(table, "SIZE", "40"), postData, "create quick, create quick"},
+	} {
+		var got []string
+		for _, s := range makePlan(t, tt.text, Options{Selection: tt.sel, ServerVersion: 150000}).Steps {
+			text := s.Action.String()
+			if s.Freeze {
+				text += " frozen"
+			}
+			if s.Quick {
+				text += " quick"
+			}
+			got = append(got, text)
+		}
+		if strings.Join(got, ", ") != tt.want {
+			t.Errorf("%s: %s, want %s", tt.name, strings.Join(got, ", "), tt.want)
+		}
+	}
+}
