@@ -28,8 +28,9 @@ import (
 func TestMain(m *testing.M) { scratchtest.Main(m) }
 
 // TestSameAsPgRestore restores each archive that the installed pg_restore can
-// read twice, with it and with pgarc, and compares what pg_dump says of the
-// two databases.
+// read three times, with it, with pgarc and with pgarc without rewrites, and
+// compares what pg_dump says of the databases, and the catalog of what it does
+// not.
 func TestSameAsPgRestore(t *testing.T) {
 	s := server(t)
 	for _, f := range fixtures.All(t) {
@@ -44,7 +45,14 @@ func TestSameAsPgRestore(t *testing.T) {
 			flags = ""
 		}
 		t.Run(f.Name, func(t *testing.T) {
-			compareRestores(t, s, f.Path, restore.Options{Jobs: 4}, flags)
+			theirs := compareRestores(t, s, f.Path, restore.Options{Jobs: 4}, flags)
+			if testing.Short() {
+				return
+			}
+			plain := scratchtest.Database(t, s)
+			run(t, s, f.Path, plain, restore.Options{Jobs: 4, Without: restore.AllRewrites})
+			compareDumps(t, dump(t, s, plain), dump(t, s, theirs))
+			compareText(t, catalog(t, s, plain), catalog(t, s, theirs))
 		})
 	}
 }
@@ -153,10 +161,15 @@ func TestNewerServer(t *testing.T) {
 			db := scratchtest.Database(t, s)
 			r := run(t, s, f.Path, db, restore.Options{Jobs: 4, NoJournal: true})
 			expectNoFailures(t, withoutLabels(withoutLZ4(r)))
+			plain := scratchtest.Database(t, s)
+			run(t, s, f.Path, plain, restore.Options{Jobs: 4, NoJournal: true, Without: restore.AllRewrites})
+			compareText(t, contents(t, s, db), contents(t, s, plain))
+			compareText(t, catalog(t, s, db), catalog(t, s, plain))
 			if strings.HasSuffix(f.Name, "/c-gzip") {
 				other := scratchtest.Database(t, s)
 				script(t, s, f.SQLPath, other)
 				compareText(t, contents(t, s, db), contents(t, s, other))
+				compareText(t, catalog(t, s, db), catalog(t, s, other))
 			}
 		})
 	}
@@ -216,14 +229,15 @@ func addRoles(t *testing.T, s *pgscratch.Server) {
 	psql(t, s, "postgres", string(sql))
 }
 
-func compareRestores(t *testing.T, s *pgscratch.Server, path string, opts restore.Options, flags string) {
+// compareRestores returns the database into which pg_restore has restored.
+func compareRestores(t *testing.T, s *pgscratch.Server, path string, opts restore.Options, flags string) (theirs string) {
 	t.Helper()
-	compareRestoresAfter(t, s, path, opts, flags, "")
+	return compareRestoresAfter(t, s, path, opts, flags, "")
 }
 
 // compareRestoresAfter restores into two databases, which both hold first what
 // pg_restore with the given flags makes.
-func compareRestoresAfter(t *testing.T, s *pgscratch.Server, path string, opts restore.Options, flags, first string) {
+func compareRestoresAfter(t *testing.T, s *pgscratch.Server, path string, opts restore.Options, flags, first string) (theirs string) {
 	t.Helper()
 	theirs, problems := judged(t, s, path, flags, first)
 	ours := scratchtest.Database(t, s)
@@ -237,6 +251,8 @@ func compareRestoresAfter(t *testing.T, s *pgscratch.Server, path string, opts r
 		t.Errorf("pg_restore had errors, pgarc none:\n%s", problems)
 	}
 	compareDumps(t, dump(t, s, ours), dump(t, s, theirs))
+	compareText(t, catalog(t, s, ours), catalog(t, s, theirs))
+	return theirs
 }
 
 // judged returns a database into which pg_restore has restored, and what it
@@ -389,6 +405,21 @@ func dump(t *testing.T, s *pgscratch.Server, db string) string {
 		b.WriteString(line + "\n")
 	}
 	return b.String()
+}
+
+// catalog is what rewrites might change: constraints with their index and
+// validity, indexes with their marks, replica identities.
+func catalog(t *testing.T, s *pgscratch.Server, db string) string {
+	t.Helper()
+	return psql(t, s, db, `
+		SELECT format('%s %s %s %s %s %s %s %s %s %s', conrelid::regclass, conname, contype, convalidated, condeferrable, condeferred, conindid::regclass,
+			conislocal, coninhcount, pg_get_constraintdef(oid)) FROM pg_constraint WHERE connamespace::regnamespace::text NOT IN ('information_schema', 'pgarc_journal') ORDER BY 1;
+		SELECT format('%s %s %s %s %s %s %s %s', pg_get_indexdef(indexrelid), indisvalid, indisready, indisprimary, indisunique, indisclustered, indisreplident, indimmediate)
+			FROM pg_index WHERE indrelid::regclass::text !~ '^(pg_|pgarc_journal)' ORDER BY 1;
+		SELECT format('%s %s %s %s', c.oid::regclass, relreplident, relpersistence, reloptions) FROM pg_class c WHERE relnamespace::regnamespace::text !~ '^(pg_|information_schema|pgarc_journal)' ORDER BY 1;
+		SELECT format('%s %s %s %s', attrelid::regclass, attname, attnotnull, attinhcount) FROM pg_attribute JOIN pg_class c ON c.oid = attrelid
+			WHERE attnum > 0 AND relkind IN ('r', 'p') AND relnamespace::regnamespace::text !~ '^(pg_|information_schema|pgarc_journal)' ORDER BY 1;
+		SELECT format('%s %s %s', classoid::regclass, pg_describe_object(classoid, objoid, objsubid), description) FROM pg_description WHERE objoid > 16384 ORDER BY 1;`)
 }
 
 // contents describes a database on a server that the installed pg_dump is too
