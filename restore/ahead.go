@@ -48,7 +48,9 @@ func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i 
 	sent := make(chan struct{})
 	go func() {
 		defer close(sent)
-		_ = s.write(queries) // an error to write is one to read, too
+		if s.write(queries) != nil {
+			_ = s.conn.Conn().Close() // then who waits for answers learns it
+		}
 	}()
 	answers := make([]answer, len(queries))
 	var lost error
@@ -62,25 +64,36 @@ func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i 
 		}
 	}
 	if lost != nil {
-		s.close()
+		_ = s.conn.Conn().Close() // else what nobody takes off would be written for ever
 	}
 	<-sent
+	if lost != nil {
+		s.close()
+	}
 	return answers
 }
 
+// write sends queries past pgconn, whose buffer is not for two goroutines: when
+// reading fails it says goodbye to the server by it.
 func (s *session) write(queries []query) error {
-	f := s.conn.Frontend()
+	var buf []byte
 	for _, q := range queries {
-		f.SendQuery(&pgproto3.Query{String: q.sql})
-		if !q.copy {
-			continue
-		}
+		messages := []pgproto3.FrontendMessage{&pgproto3.Query{String: q.sql}}
 		if len(q.rows) > 0 {
-			f.Send(&pgproto3.CopyData{Data: q.rows})
+			messages = append(messages, &pgproto3.CopyData{Data: q.rows})
 		}
-		f.Send(&pgproto3.CopyDone{})
+		if q.copy {
+			messages = append(messages, &pgproto3.CopyDone{})
+		}
+		for _, m := range messages {
+			var err error
+			if buf, err = m.Encode(buf); err != nil {
+				return err
+			}
+		}
 	}
-	return f.Flush()
+	_, err := s.conn.Conn().Write(buf)
+	return err
 }
 
 // receive reads the answer to one query. When ctx is cancelled, so is what

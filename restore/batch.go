@@ -12,9 +12,19 @@ import (
 // pg_restore, several connections make batches only as long as one of them
 // works alone: of definitions before the data.
 type batch struct {
-	open     bool
-	commands int // sent in it
-	steps    int // restored in it
+	open        bool
+	commands    int // sent in it
+	steps       int // restored in it
+	rows, bytes int64
+}
+
+// add counts a task that has run in the batch.
+func (b *batch) add(t *task) {
+	if t.err == nil {
+		b.steps++
+	}
+	b.rows += t.rows
+	b.bytes += t.bytes.Load()
 }
 
 // batched reports whether a step runs in a batch.
@@ -42,17 +52,15 @@ func (w *work) endOfBatch(ctx context.Context, s *slot, t *task) error {
 		return nil
 	}
 	w.batch.commands += w.commandsOf(t.step)
-	w.batch.steps++
 	last := w.single && w.sched.AllLeft() == 0 || !w.single && w.sched.serialLeft() == 0 || w.sched.Left(PhaseDrop) == 0 && t.step.Phase == PhaseDrop
 	if w.batch.commands < w.opts.TransactionSize && !last {
 		return nil
 	}
-	steps := w.batch.steps
-	w.batch = batch{}
-	if err := s.session.exec(ctx, "COMMIT"); err != nil {
-		w.result.Restored -= steps
+	if err := s.session.commit(ctx); err != nil {
+		w.rollBackBatch()
 		return fmt.Errorf("commit: %w", err)
 	}
+	w.batch = batch{}
 	return nil
 }
 
@@ -65,10 +73,9 @@ func (w *work) commandsOf(s *Step) int {
 	return n
 }
 
-// rollBackBatch takes back what a failed batch had done.
+// rollBackBatch takes back what a failed batch had done, if one is open.
 func (w *work) rollBackBatch() {
-	if w.batch.open {
-		w.result.Restored -= w.batch.steps
-		w.batch = batch{}
-	}
+	r := &w.result
+	r.Restored, r.Rows, r.Bytes = r.Restored-w.batch.steps, r.Rows-w.batch.rows, r.Bytes-w.batch.bytes
+	w.batch = batch{}
 }

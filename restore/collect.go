@@ -35,7 +35,6 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 	if !s.alive {
 		s.drop()
 		w.unsure = true
-		w.batch = batch{} // rolled back; the journal does not have it
 	}
 	for _, t := range tasks {
 		switch {
@@ -53,6 +52,9 @@ func (w *work) collect(ctx context.Context, s *slot) error {
 		if t.step.Reconnect != "" {
 			w.moveTo(t.step.Reconnect)
 		}
+	}
+	if !s.alive {
+		w.rollBackBatch() // as the server has; there is no journal to go on by
 	}
 	return nil
 }
@@ -77,6 +79,9 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	}
 	w.result.Rows += t.rows
 	w.result.Bytes += t.bytes.Load()
+	if w.batch.open {
+		w.batch.add(t)
+	}
 	w.times = append(w.times, StepTime{t.step, took, t.rows, t.bytes.Load()})
 	if len(w.times) > 1000 {
 		w.keepSlowest()

@@ -63,8 +63,14 @@ func (w *work) progress() Progress {
 		Stored: w.stored, StoredTotal: w.total,
 		Rows: w.result.Rows, Bytes: w.result.Bytes,
 	}
+	helping := make(map[*slot]bool) // another with its task, which is counted there
 	for _, s := range w.slots {
-		if len(s.tasks) == 0 {
+		for _, other := range s.sharing {
+			helping[other] = true
+		}
+	}
+	for _, s := range w.slots {
+		if len(s.tasks) == 0 || helping[s] {
 			continue
 		}
 		t := s.tasks[0]

@@ -213,7 +213,14 @@ func (x *executor) tidy(ctx context.Context, s *session, t *task) {
 		if st.Role != RoleTidy || t.isDone(i) || t.err != nil {
 			continue
 		}
-		err := s.exec(ctx, st.SQL)
+		sql := st.SQL
+		if x.inTransaction(t) { // where a failure would take all else with it
+			sql = "SAVEPOINT pgarc; " + sql
+		}
+		err := s.exec(ctx, sql)
+		if err != nil && x.inTransaction(t) && !s.lost() {
+			_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc")
+		}
 		if s.lost() {
 			t.fail(st.SQL, RoleTidy, err)
 		} else if err != nil && ctx.Err() == nil {
@@ -224,20 +231,19 @@ func (x *executor) tidy(ctx context.Context, s *session, t *task) {
 
 // load loads the data of an entry.
 func (x *executor) load(ctx context.Context, s *session, t *task) {
-	if !x.surround(ctx, s, t, RoleBefore) {
-		return
-	}
-	switch t.step.Action {
-	case ActionCopy:
-		if sharing := x.beside(ctx, t, t.sharing); len(sharing) > 0 {
-			x.copySplit(ctx, append([]*session{s}, sharing...), t)
-		} else {
-			x.copyData(ctx, s, t)
+	if x.surround(ctx, s, t, RoleBefore) { // else what was disabled is enabled again all the same
+		switch t.step.Action {
+		case ActionCopy:
+			if sharing := x.beside(ctx, t, t.sharing); len(sharing) > 0 {
+				x.copySplit(ctx, append([]*session{s}, sharing...), t)
+			} else {
+				x.copyData(ctx, s, t)
+			}
+		case ActionInsert:
+			x.insertData(ctx, s, t)
+		case ActionBlobs:
+			x.loadBlobs(ctx, s, t)
 		}
-	case ActionInsert:
-		x.insertData(ctx, s, t)
-	case ActionBlobs:
-		x.loadBlobs(ctx, s, t)
 	}
 	after := ctx
 	if ctx.Err() != nil { // triggers are not left disabled because of Ctrl-C

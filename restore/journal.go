@@ -202,7 +202,7 @@ func (j *journal) begin(ctx context.Context, s *session, step *Step) error {
 // done only if it is still at what it began at the given time.
 func (j *journal) beginLate(ctx context.Context, s *session, pid uint32, query string, step *Step) error {
 	id := strconv.FormatUint(uint64(pid), 10)
-	at := "FROM pg_catalog.pg_stat_activity WHERE pid = " + id + " AND state = 'active' AND query_start = " + script.Literal(query, j.std) + "::timestamptz"
+	at := "FROM pg_catalog.pg_stat_activity WHERE pid = " + id + " AND state = 'active' AND query_start = " + fromUTC(query)
 	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+id+" AND step <> "+script.Literal(step.Key, j.std)+" AND EXISTS (SELECT "+at+")"+
 		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) SELECT pid, "+j.about(step)+" "+at+
 		" AND NOT EXISTS (SELECT FROM pgarc_journal.running WHERE pid = "+id+")")

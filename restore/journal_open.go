@@ -52,7 +52,7 @@ type found struct {
 
 // find reads the head of a journal.
 func (j *journal) find(ctx context.Context, s *session) (*found, error) {
-	rows, err := s.query(ctx, `SELECT archive, plan, name, command, steps, begun AT TIME ZONE 'UTC', ended IS NOT NULL,
+	rows, err := s.query(ctx, `SELECT archive, plan, name, command, steps, `+inUTC("begun")+`, ended IS NOT NULL,
 		(SELECT count(DISTINCT step) FROM pgarc_journal.all_done), (SELECT count(*) FROM pgarc_journal.failed)
 		FROM pgarc_journal.restore`)
 	if err != nil {
@@ -66,7 +66,7 @@ func (j *journal) find(ctx context.Context, s *session) (*found, error) {
 	f.prints = Fingerprints{r[0], r[1]}
 	f.Name, f.Command, f.Ended = r[2], r[3], r[6] == "t"
 	f.Steps, _ = strconv.Atoi(r[4])
-	f.Begun, _ = time.Parse("2006-01-02 15:04:05.999999", r[5])
+	f.Begun = parseTime(r[5])
 	f.Done, _ = strconv.Atoi(r[7])
 	f.Failed, _ = strconv.Atoi(r[8])
 	return f, nil
@@ -238,13 +238,13 @@ func (j *journal) endSession(ctx context.Context, s *session, backend uint32) er
 // end. They were made by the role that connects, of whom a role that was chosen
 // after that may know nothing.
 func (j *journal) end(ctx context.Context, s *session, which string) error {
-	rows, err := s.query(ctx, "SELECT pid, begun FROM pgarc_journal.running WHERE "+which)
+	rows, err := s.query(ctx, "SELECT pid, "+inUTC("begun")+" FROM pgarc_journal.running WHERE "+which)
 	if err != nil || len(rows) == 0 {
 		return err
 	}
 	var list []string
 	for _, r := range rows {
-		list = append(list, "a.pid = "+r[0]+" AND a.backend_start < "+script.Literal(r[1], j.std))
+		list = append(list, "a.pid = "+r[0]+" AND a.backend_start < "+fromUTC(r[1]))
 	}
 	for range 600 {
 		rows, err := s.query(ctx, `BEGIN; SET LOCAL ROLE NONE; SELECT pg_catalog.pg_terminate_backend(a.pid) FROM pg_catalog.pg_stat_activity a

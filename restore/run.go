@@ -96,6 +96,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	w.slots[0].opened(first)
 	defer w.closeAll()
 	defer w.endKeeper()
+	defer w.stopWatching()
 	if w.damage != nil { // what is whole is restored all the same
 		w.emit(Event{Type: EventNotice, Text: "warning: the archive is damaged: " + w.damage.Error()})
 	}
@@ -116,6 +117,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	default:
 		w.rolledBack()
 	}
+	w.stopWatching() // not before: who looks for a restore under way is to see this one till its end
 	if err == nil && ctx.Err() == nil && !w.result.RolledBack {
 		w.check(ctx)
 	}
@@ -176,6 +178,15 @@ func (w *work) end(ctx context.Context, err error) error {
 	})
 }
 
+// stopWatching gives up the lock of the journal, with the connection that holds
+// it.
+func (w *work) stopWatching() {
+	if w.endWatch != nil {
+		w.endWatch()
+		w.endWatch = func() {}
+	}
+}
+
 // endTransaction commits if all went well. Otherwise closing the connection
 // rolls back.
 func (w *work) endTransaction(ctx context.Context) error {
@@ -183,7 +194,7 @@ func (w *work) endTransaction(ctx context.Context) error {
 		w.rolledBack()
 		return nil
 	}
-	if err := w.slots[0].session.exec(ctx, "COMMIT"); err != nil {
+	if err := w.slots[0].session.commit(ctx); err != nil {
 		w.rolledBack()
 		return fmt.Errorf("commit: %w", err)
 	}

@@ -179,6 +179,19 @@ func (s *session) exec(ctx context.Context, sql string) error {
 	return err
 }
 
+// errRolledBack is a COMMIT that committed nothing.
+var errRolledBack = errors.New("the server has rolled the transaction back")
+
+// commit ends a transaction. To the COMMIT of one in which something has failed
+// the server says ROLLBACK, which is no error to it.
+func (s *session) commit(ctx context.Context) error {
+	results, err := s.conn.Exec(ctx, "COMMIT").ReadAll()
+	if err == nil && len(results) > 0 && results[0].CommandTag.String() == "ROLLBACK" {
+		err = errRolledBack
+	}
+	return err
+}
+
 // query returns the rows of one query as text.
 func (s *session) query(ctx context.Context, sql string) ([][]string, error) {
 	results, err := s.conn.Exec(ctx, sql).ReadAll()

@@ -85,7 +85,7 @@ func (s *session) readStatus(ctx context.Context) (*Status, error) {
 	if st.PID, err = s.lockHolder(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), pg_catalog.clock_timestamp() AT TIME ZONE 'UTC' FROM pgarc_journal.all_done")
+	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), "+inUTC("pg_catalog.clock_timestamp()")+" FROM pgarc_journal.all_done")
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +103,16 @@ func (s *session) readStatus(ctx context.Context) (*Status, error) {
 	return st, err
 }
 
-// parseTime reads a timestamp without time zone, which is in UTC.
-func parseTime(s string) time.Time {
-	t, _ := time.Parse("2006-01-02 15:04:05.999999", s)
+// inUTC prints a time in the same way whatever DateStyle and TimeZone the
+// database has, and fromUTC, in SQL, and parseTime read that.
+func inUTC(time string) string {
+	return "pg_catalog.to_char(" + time + " AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS.US')"
+}
+
+func fromUTC(text string) string { return "'" + text + "'::timestamp AT TIME ZONE 'UTC'" }
+
+func parseTime(text string) time.Time {
+	t, _ := time.Parse("2006-01-02 15:04:05.999999", text)
 	return t
 }
 
@@ -124,7 +131,7 @@ func parseKey(key string) (toc.DumpID, Action) {
 
 // running returns the steps that server processes work on.
 func (s *session) running(ctx context.Context) ([]RunningStep, error) {
-	rows, err := s.query(ctx, `SELECT r.pid, r.step, r.kind, r.name, r.begun AT TIME ZONE 'UTC' FROM pgarc_journal.running r
+	rows, err := s.query(ctx, `SELECT r.pid, r.step, r.kind, r.name, `+inUTC("r.begun")+` FROM pgarc_journal.running r
 		JOIN pg_catalog.pg_stat_activity a ON a.pid = r.pid AND a.backend_start < r.begun AND a.datname = pg_catalog.current_database()
 		WHERE r.step <> '' AND (a.state <> 'idle' OR a.state IS NULL) ORDER BY r.begun`)
 	if err != nil {

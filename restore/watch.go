@@ -139,7 +139,7 @@ func (s *session) waits(ctx context.Context, pids []uint32) (map[uint32]Wait, er
 	}
 	rows, err := s.query(ctx, `SELECT pid, coalesce(wait_event_type, ''), coalesce(wait_event, ''),
 		CASE WHEN wait_event_type = 'Lock' THEN pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ') ELSE '' END,
-		coalesce(query_start::text, ''), `+
+		coalesce(`+inUTC("query_start")+`, ''), `+
 		build+` WHERE pid IN (`+strings.Join(list, ", ")+") AND state = 'active'")
 	if err != nil {
 		return nil, err

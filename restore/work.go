@@ -51,6 +51,7 @@ type work struct {
 	journalOpened bool  // or found to be not wanted
 	batch         batch // belongs to the one task that runs, and between tasks to the loop
 	keeper        *keeper
+	endWatch      func()        // ends the watching; nil: it has not begun
 	usurper       atomic.Uint32 // a process of another restore that has taken the lock
 	waits         chan map[uint32]Wait
 	lastWaits     map[uint32]Wait // by process
@@ -90,9 +91,15 @@ func (w *work) init() {
 // loop hands out steps until all have ended, or the restore has to stop. The
 // error is of the latter kind: the server is lost.
 func (w *work) loop(ctx context.Context) error {
-	ctx, stop := context.WithCancel(ctx)
-	defer stop()
-	watching := false
+	whole := ctx
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	stop := func() { // what runs on the server, and what reads a pipe that may give nothing more
+		cancel()
+		if w.stream != nil {
+			w.stream.Close()
+		}
+	}
 	tick := time.NewTicker(progressEvery)
 	defer tick.Stop()
 	var arrived chan *toc.Entry
@@ -106,9 +113,8 @@ func (w *work) loop(ctx context.Context) error {
 		if running == 0 && fatal == nil && ctx.Err() == nil {
 			fatal = w.betweenTasks(ctx)
 		}
-		if w.journalOpened && !watching {
-			watching = true
-			defer w.watch(ctx)()
+		if w.journalOpened && w.endWatch == nil {
+			w.endWatch = w.watch(whole)
 		}
 		for fatal == nil && ctx.Err() == nil && !w.rewinds && w.launch(ctx) {
 			running++
