@@ -85,6 +85,10 @@ func hints(err error) []string {
 	if errors.As(err, &connect) {
 		return oneHint(connectHint(connect))
 	}
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "53100" { // disk_full
+		return oneHint("the server's disk is full: make room, then try again")
+	}
 	return nil
 }
 
