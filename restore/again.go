@@ -246,7 +246,8 @@ func (w *work) requeue(ctx context.Context, t *task) bool {
 // read.
 func isArchiveError(e *StepError) bool {
 	var pg *pgconn.PgError
-	return !errors.As(e.Err, &pg) && (errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
+	var read *readError
+	return !errors.As(e.Err, &pg) && (errors.As(e.Err, &read) || errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
 }
 
 // anySession returns a session that can be used while nothing runs; nil if

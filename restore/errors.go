@@ -41,6 +41,13 @@ func (e *StepError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Step, e.what(), e.Reason())
 }
 
+// readError says that the archive could not be read, whoever is to blame: the
+// archive, the disk that it is on, or the network.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
+
 func (e *StepError) what() string {
 	switch {
 	case e.SQL == "":

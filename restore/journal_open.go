@@ -99,6 +99,9 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 		return fmt.Errorf("read the journal: %w", err)
 	}
 	j.done = doneSteps(rows)
+	if err := w.undoAfterData(ctx, s, j.done); err != nil {
+		return err
+	}
 	w.exec.journal = j
 	if err := s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()); err != nil {
 		return fmt.Errorf("go on with the journal: %w", err)

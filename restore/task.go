@@ -38,7 +38,7 @@ type task struct {
 func (t *task) open(src source) (*archive.Data, error) {
 	data, err := src.Data(t.step.Entry)
 	if err != nil {
-		return nil, err
+		return nil, &readError{err}
 	}
 	t.data.Store(data)
 	t.tell()
