@@ -251,6 +251,7 @@ func hidesSecrets(k toc.Kind) bool {
 type Unfinished struct {
 	Name         string // of the archive, as it was called
 	Command      string // how it was to be gone on with
+	NewCommand   string // [Options].Command of the restore that found it
 	Begun        time.Time
 	Steps, Done  int
 	Failed       int

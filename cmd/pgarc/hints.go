@@ -92,21 +92,6 @@ func hints(err error) []string {
 	return nil
 }
 
-// unfinishedHints says what can be done about the journal of another run.
-func unfinishedHints(u *restore.Unfinished) []string {
-	switch {
-	case u.Running != 0:
-		return []string{"wait for it, or end it: pgarc status -d ... shows how far it is"}
-	case u.OtherArchive || u.OtherOptions:
-		hints := []string{"--restart forgets it, and begins anew"}
-		if u.Command != "" {
-			hints = append([]string{"to go on with that one: " + u.Command}, hints...)
-		}
-		return hints
-	}
-	return []string{"--resume goes on with it; --restart forgets it, and begins anew"}
-}
-
 func oneHint(hint string) []string {
 	if hint == "" {
 		return nil
