@@ -31,6 +31,11 @@ type StepError struct {
 	// hundred. Which one comes first is decided by what counts most.
 	Also []*StepError
 
+	// HeldBy are the sessions that held locks which the statement needed, if it
+	// failed by a deadlock or a lock timeout, as far as they were there a moment
+	// later.
+	HeldBy []Holder
+
 	// Violations are the rows that violate what could not be made, if that
 	// is why; else nil. They are looked for at the end of the restore.
 	Violations *Violations

@@ -28,6 +28,7 @@ type task struct {
 	sharing     []*session     // more sessions, for the rows of a large table
 	partly      bool           // the journal has notes of a part of the rows: the table is to be emptied
 	frozen      bool           // the rows were loaded frozen
+	heldUp      bool           // it was told that it is tried again because of others
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
