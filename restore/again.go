@@ -153,7 +153,12 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		if s.lost() {
 			return
 		}
-		if !twice && !isPassing(t.err.Err) || n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream {
+		passing := isPassing(t.err.Err)
+		last := n == attempts-1 || w.exec.inTransaction(t) || t.step.FromStream
+		if passing && !w.exec.inTransaction(t) {
+			w.heldUp(ctx, s, t, !last)
+		}
+		if !twice && !passing || last {
 			w.journalFailure(ctx, s, t.err)
 			return
 		}
@@ -170,7 +175,8 @@ func (w *work) journalFailure(ctx context.Context, s *session, e *StepError) {
 	}
 }
 
-// runMany runs quick tasks, sent ahead together, in the same way.
+// runMany runs quick tasks, sent ahead together, in the same way. Those behind
+// one that was tried again may have failed only because it had failed.
 func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 	var send []*task
 	for _, t := range tasks {
@@ -179,12 +185,18 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 		}
 	}
 	w.exec.runAhead(ctx, s, send)
+	again := false
 	for _, t := range send {
 		switch {
 		case t.err == nil || s.lost():
 		case (t.doubt || isTwice(t.err.Err)) && w.settled(ctx, s, t):
-		case isPassing(t.err.Err) || isTwice(t.err.Err):
-			t.err = nil
+		case isPassing(t.err.Err) || isTwice(t.err.Err) || again && isServerError(t.err.Err) && !isCancelled(t.err.Err):
+			again = true
+			if isPassing(t.err.Err) {
+				w.heldUp(ctx, s, t, true)
+			}
+			t.err, t.rows = nil, 0
+			t.bytes.Store(0)
 			w.runOne(ctx, s, t)
 		default:
 			w.journalFailure(ctx, s, t.err)
@@ -249,7 +261,8 @@ func (w *work) requeue(ctx context.Context, t *task) bool {
 // read.
 func isArchiveError(e *StepError) bool {
 	var pg *pgconn.PgError
-	return !errors.As(e.Err, &pg) && (errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
+	var read *readError
+	return !errors.As(e.Err, &pg) && (errors.As(e.Err, &read) || errors.Is(e.Err, archive.ErrTruncated) || errors.Is(e.Err, archive.ErrCorrupt) || errors.Is(e.Err, archive.ErrNoData))
 }
 
 // anySession returns a session that can be used while nothing runs; nil if

@@ -131,9 +131,10 @@ type ahead struct {
 	tooLong bool  // too many rows to hold
 }
 
-// runAhead runs steps that are over in no time, all sent at once. What fails
-// is done again by itself, in order, by the way that all other steps go: it
-// either fails again, or it failed only because of what failed before it.
+// runAhead runs steps that are over in no time, all sent at once. What fails is
+// done again by itself, in order, by the way that all other steps go: it either
+// fails again, or it failed only because of what failed before it. What may
+// pass, as a deadlock, is left to the caller.
 func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 	var queries []query
 	var steps []*Step // of the queries
@@ -157,7 +158,7 @@ func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 		if n := len(mine); n > 0 && !mine[n-1].at.IsZero() {
 			t.took, at = mine[n-1].at.Sub(at), mine[n-1].at
 		}
-		if again && (t.err == nil || !isCancelled(t.err.Err)) { // t.err: a setting failed, which keeps nothing from being made
+		if again && (t.err == nil || !isCancelled(t.err.Err) && !isPassing(t.err.Err)) { // t.err: a setting failed, which keeps nothing from being made
 			begun := time.Now()
 			t.bytes.Store(0)
 			x.run(ctx, s, t)
@@ -240,7 +241,7 @@ func (a *ahead) book(answers []answer) (again bool) {
 		case part < 0 && isServerError(err):
 			// Also where this fails the object is made: see settings.
 			t.fail(a.queries[i].sql, RoleAlter, err)
-		case isServerError(err) && !isCancelled(err):
+		case isServerError(err) && !isCancelled(err) && !isPassing(err):
 			again = true
 		default:
 			t.fail(a.queries[i].sql, t.roleOf(part), err)

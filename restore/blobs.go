@@ -36,7 +36,8 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 	objects := x.source.LargeObjects(t.step.Entry)
 	t.tell()
 	for object, err := range objects {
-		if !t.fail("", RoleLoad, err) {
+		if err != nil {
+			t.fail("", RoleLoad, &readError{err})
 			break
 		}
 		t.data.Store(object)
@@ -111,7 +112,7 @@ func (w *blobWriter) write(ctx context.Context, oid uint32, r io.Reader) error {
 			return nil
 		}
 		if err != nil {
-			return fmt.Errorf("large object %d: %w", oid, err)
+			return fmt.Errorf("large object %d: %w", oid, &readError{err})
 		}
 	}
 }

@@ -73,7 +73,7 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	if t.step.Action.IsData() {
 		w.stored += max(t.step.Entry.DataSize, 0)
 	}
-	if t.err != nil && isInterrupt(ctx, t.err.Err) {
+	if t.err != nil && (isInterrupt(ctx, t.err.Err) || w.result.Stopped && isDiskFull(t.err)) {
 		w.sched.Done(t.step.ID, OutcomeDone) // nothing more is launched; it counts as left
 		return
 	}
@@ -108,6 +108,9 @@ func (w *work) succeeded(s *slot, t *task, took time.Duration) {
 	}
 	w.booked = append(w.booked, booked{t.step, t.rows, t.bytes.Load()})
 	w.learn(t.step, took)
+	if !t.step.Quick {
+		w.full = 0
+	}
 	if t.step.Entry.Kind == toc.Table {
 		w.made[t.step.Entry.ID] = true
 	}
@@ -138,7 +141,10 @@ func (w *work) failed(s *slot, t *task, took time.Duration) {
 		w.result.Ignored = append(w.result.Ignored, t.err)
 	} else {
 		w.result.Failed = append(w.result.Failed, t.err)
-		w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction
+		if isDiskFull(t.err) {
+			w.full++
+		}
+		w.result.Stopped = w.opts.ExitOnError || w.opts.SingleTransaction || w.full >= fullMost
 	}
 	w.emit(Event{Type: outcome, Step: t.step, Worker: s.number, Duration: took, Err: t.err})
 	var skipped []*Step

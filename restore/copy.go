@@ -197,8 +197,8 @@ func (c *copyText) read(p []byte) (int, error) {
 func (c *copyText) finish(p []byte, err error) (int, error) {
 	c.done = true
 	if err != io.EOF {
-		c.err = err
-		return 0, err
+		c.err = &readError{err}
+		return 0, c.err
 	}
 	i := bytes.LastIndex(c.tail, []byte(`\.`))
 	if i < 0 || len(bytes.Trim(c.tail[i+2:], "\n")) > 0 {

@@ -31,6 +31,11 @@ type StepError struct {
 	// hundred. Which one comes first is decided by what counts most.
 	Also []*StepError
 
+	// HeldBy are the sessions that held locks which the statement needed, if it
+	// failed by a deadlock or a lock timeout, as far as they were there a moment
+	// later.
+	HeldBy []Holder
+
 	// Violations are the rows that violate what could not be made, if that
 	// is why; else nil. They are looked for at the end of the restore.
 	Violations *Violations
@@ -40,6 +45,13 @@ type StepError struct {
 func (e *StepError) Error() string {
 	return fmt.Sprintf("%s: %s: %s", e.Step, e.what(), e.Reason())
 }
+
+// readError says that the archive could not be read, whoever is to blame: the
+// archive, the disk that it is on, or the network.
+type readError struct{ err error }
+
+func (e *readError) Error() string { return e.err.Error() }
+func (e *readError) Unwrap() error { return e.err }
 
 func (e *StepError) what() string {
 	switch {

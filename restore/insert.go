@@ -49,7 +49,7 @@ func (x *executor) insertData(ctx context.Context, s *session, t *task) {
 			}
 			return
 		case err != nil:
-			t.fail("", RoleLoad, err)
+			t.fail("", RoleLoad, &readError{err})
 			return
 		case ctx.Err() != nil || s.lost():
 			t.fail("", RoleLoad, errors.Join(ctx.Err(), errLost(s)))

@@ -87,7 +87,9 @@ type Fingerprints struct {
 }
 
 // fingerprints digests the header and table of contents of an archive, and the
-// steps that were planned for it.
+// steps that were planned for it. Where the data are, and how many, is not in
+// it: a copy that was cut off, or read from a pipe, is the same archive. What is
+// done only to be sooner depends on that, and so is left out as well.
 func fingerprints(a *archive.Reader, p *Plan) Fingerprints {
 	sum := func(write func(h hash.Hash)) string {
 		h := sha256.New()
@@ -104,9 +106,14 @@ func fingerprints(a *archive.Reader, p *Plan) Fingerprints {
 		}),
 		Plan: sum(func(h hash.Hash) {
 			for _, s := range p.Steps {
+				if s.Action == ActionAnalyze {
+					continue
+				}
 				fmt.Fprintln(h, s.Key, s.Phase)
 				for _, st := range s.Statements {
-					fmt.Fprintln(h, st.Role, st.SQL)
+					if st.Role != RoleTidy {
+						fmt.Fprintln(h, st.Role, st.SQL)
+					}
 				}
 			}
 		}),
@@ -244,6 +251,7 @@ func hidesSecrets(k toc.Kind) bool {
 type Unfinished struct {
 	Name         string // of the archive, as it was called
 	Command      string // how it was to be gone on with
+	NewCommand   string // [Options].Command of the restore that found it
 	Begun        time.Time
 	Steps, Done  int
 	Failed       int

@@ -76,6 +76,7 @@ func (j *journal) find(ctx context.Context, s *session) (*found, error) {
 // the journal of this restore.
 func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found) error {
 	prints := w.prints()
+	f.NewCommand = w.opts.Command
 	f.OtherArchive = f.prints.Archive != prints.Archive
 	f.OtherOptions = !f.OtherArchive && f.prints.Plan != prints.Plan
 	empty := f.Done == 0 && f.Failed == 0 && !w.opts.Resume // no reason to ask what to do
@@ -99,6 +100,9 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 		return fmt.Errorf("read the journal: %w", err)
 	}
 	j.done = doneSteps(rows)
+	if err := w.undoAfterData(ctx, s, j.done); err != nil {
+		return err
+	}
 	w.exec.journal = j
 	if err := s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()); err != nil {
 		return fmt.Errorf("go on with the journal: %w", err)

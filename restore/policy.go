@@ -65,6 +65,13 @@ func (o *Options) ignores(e *StepError) bool {
 	return !o.SingleTransaction && o.TransactionSize == 0 && o.Policy.Ignores(e)
 }
 
+// fullMost is how many steps in a row may fail for want of disk space. One may
+// have been too large for what is left, and the next ones fit. But where nothing
+// does, to go on would only harm what else the server does.
+const fullMost = 3
+
+func isDiskFull(e *StepError) bool { return e.SQLState() == "53100" }
+
 // foremost puts the failure of a step first that counts most: one that is not
 // ignored, and of these one because of which the object is not there. It
 // changes nothing of e, which others may read.

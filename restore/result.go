@@ -24,7 +24,7 @@ type Result struct {
 
 	LeftOut []script.LeftOut // because of Options.SkipMissing; not among the steps, or in part
 
-	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction
+	Stopped     bool // stopped at a failure, because of ExitOnError or SingleTransaction, or of a full disk
 	Interrupted bool // the context was cancelled
 	RolledBack  bool // a single transaction did not commit: nothing was restored
 

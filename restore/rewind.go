@@ -72,6 +72,9 @@ func (w *work) betweenTasks(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
+			if err := w.undoAfterData(ctx, s, done); err != nil {
+				return err
+			}
 			return w.rewind(done)
 		})
 	}

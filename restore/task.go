@@ -29,6 +29,7 @@ type task struct {
 	sharing     []*session     // more sessions, for the rows of a large table
 	partly      bool           // the journal has notes of a part of the rows: the table is to be emptied
 	frozen      bool           // the rows were loaded frozen
+	heldUp      bool           // it was told that it is tried again because of others
 
 	// opened, if not nil, is called once the data are open: a stream can then
 	// go on to the next.
@@ -39,7 +40,7 @@ type task struct {
 func (t *task) open(src source) (*archive.Data, error) {
 	data, err := src.Data(t.step.Entry)
 	if err != nil {
-		return nil, err
+		return nil, &readError{err}
 	}
 	t.data.Store(data)
 	t.tell()

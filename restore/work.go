@@ -59,6 +59,7 @@ type work struct {
 	made          map[toc.DumpID]bool // tables made here
 	roots         map[StepID]*Step    // failed and skipped steps, and the failure at the root
 	ignored       map[StepID]bool     // failed steps whose failure does not count
+	full          int                 // steps that failed for want of disk space, since one that needs some went well
 	refused       []RowCount          // tables of which not every row was taken
 	tablesCounted int                 // whose rows were counted
 }

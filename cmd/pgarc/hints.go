@@ -85,22 +85,11 @@ func hints(err error) []string {
 	if errors.As(err, &connect) {
 		return oneHint(connectHint(connect))
 	}
-	return nil
-}
-
-// unfinishedHints says what can be done about the journal of another run.
-func unfinishedHints(u *restore.Unfinished) []string {
-	switch {
-	case u.Running != 0:
-		return []string{"wait for it, or end it: pgarc status -d ... shows how far it is"}
-	case u.OtherArchive || u.OtherOptions:
-		hints := []string{"--restart forgets it, and begins anew"}
-		if u.Command != "" {
-			hints = append([]string{"to go on with that one: " + u.Command}, hints...)
-		}
-		return hints
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) && pg.Code == "53100" { // disk_full
+		return oneHint("the server's disk is full: make room, then try again")
 	}
-	return []string{"--resume goes on with it; --restart forgets it, and begins anew"}
+	return nil
 }
 
 func oneHint(hint string) []string {

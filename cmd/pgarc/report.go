@@ -192,6 +192,9 @@ func failureText(e *restore.StepError) string {
 			}
 		}
 	}
+	for _, h := range e.HeldBy {
+		fmt.Fprintf(&b, "  held up by: %s\n", visible(h.String()))
+	}
 	if sql := strings.TrimSpace(withoutSecrets(e.Step.Entry.Kind, e.SQL)); sql != "" {
 		b.WriteString("  statement:\n" + visibleSQL(sql) + "\n\n")
 	}

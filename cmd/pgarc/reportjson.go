@@ -59,6 +59,7 @@ type failedJSON struct {
 
 	Class      string          `json:"class"`
 	Also       []alsoJSON      `json:"also,omitempty"`       // further statements of the step that failed
+	HeldBy     []heldByJSON    `json:"held_by,omitempty"`    // who held locks that the statement needed
 	Violations *violationsJSON `json:"violations,omitempty"` // in the file of --report only: they are looked for at the end
 }
 
@@ -67,6 +68,13 @@ type alsoJSON struct {
 	SQLState string `json:"sqlstate,omitempty"`
 	Message  string `json:"message"`
 	SQL      string `json:"sql"`
+}
+
+type heldByJSON struct {
+	PID         uint32 `json:"pid"`
+	User        string `json:"user"`
+	Application string `json:"application"`
+	State       string `json:"state"`
 }
 
 type violationsJSON struct {
@@ -227,6 +235,9 @@ func newFailedJSON(kind string, ref *stepRef, worker int, seconds float64, e *re
 	}
 	for _, x := range e.Also {
 		j.Also = append(j.Also, alsoJSON{x.Class().String(), x.SQLState(), x.Reason(), strings.TrimRight(withoutSecrets(e.Step.Entry.Kind, x.SQL), "\n")})
+	}
+	for _, h := range e.HeldBy {
+		j.HeldBy = append(j.HeldBy, heldByJSON(h))
 	}
 	if v := e.Violations; v != nil {
 		j.Violations = &violationsJSON{Columns: v.Columns, Sample: v.Sample, Query: v.Query, Note: v.Note}

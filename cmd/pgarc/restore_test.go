@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"os"
 	"os/exec"
@@ -78,6 +79,22 @@ func ask(t *testing.T, s *pgscratch.Server, database, sql string) string {
 		}
 	}
 	return sql
+}
+
+// askAll runs statements each in a message of its own, also when the test is over.
+func askAll(t *testing.T, s *pgscratch.Server, database string, statements ...string) {
+	t.Helper()
+	ctx := context.WithoutCancel(t.Context())
+	conn, err := pgconn.Connect(ctx, s.ConnString(database))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(ctx)
+	for _, sql := range statements {
+		if _, err := conn.Exec(ctx, sql).ReadAll(); err != nil {
+			t.Errorf("%s: %v", sql, err)
+		}
+	}
 }
 
 // pgarcCommand is pgarc as a process of its own, which a test can send

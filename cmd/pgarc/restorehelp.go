@@ -156,7 +156,7 @@ second stops at once.
 
 Exit status:
   0    all done
-  1    could not connect, or stopped by -e or -1
+  1    could not connect, or stopped by -e or -1, or by a full disk
   2    wrong usage
   3    restored, but entries failed or were skipped
   4    the archive is damaged, or not an archive
