@@ -30,11 +30,13 @@ func (p *planner) rewrite(s *Step) []*Step {
 // SHARE lock, beside other indexes of the table, where ADD CONSTRAINT would
 // hold ACCESS EXCLUSIVE for the whole build. Partitioned tables have no such
 // form. Since PostgreSQL 18 USING INDEX makes NOT NULL constraints that a table
-// inherits its own, so a primary key there stays whole, and so does any key of a
-// small table, which holds nobody up.
+// inherits its own, so a primary key there stays whole.
+//
+// That the table is small is no reason to leave it whole: how large it is, a copy
+// of the archive that was cut off does not say, and that is to be gone on with.
 func (p *planner) rewriteKey(s *Step) []*Step {
 	key, ok := script.SplitKey(s.Entry.Defn, p.sel.TOC.StdStrings)
-	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) || p.isSmall(s.Entry) || key.Primary && p.opts.ServerVersion >= 180000 && p.onHeir(s.Entry) {
+	if !ok || !p.opts.has(RewriteKeys) || p.onPartitioned(s.Entry) || key.Primary && p.opts.ServerVersion >= 180000 && p.onHeir(s.Entry) {
 		return []*Step{s}
 	}
 	build := p.part(s, ActionCreate, key.Index, p.tables.onOwnTable(s.Entry, Share))

@@ -180,8 +180,7 @@ func TestAnalyze(t *testing.T) {
 	}
 }
 
-// TestSmallTables: a small table is loaded and keyed by the archive's own
-// statements, all sent ahead. A table of which the archive has no data may be
+// TestSmallTables: what is done with a small table is sent ahead. A table of which the archive has no data may be
 // large, unless the restore makes it.
 func TestSmallTables(t *testing.T) {
 	const table = `
@@ -196,13 +195,13 @@ func TestSmallTables(t *testing.T) {
 		sel        toc.Selection
 		want       string // of each step, what it does and whether it is quick or frozen
 	}{
-		{"empty", strings.ReplaceAll(table, "SIZE", "40"), toc.Selection{}, "create quick, copy quick, create quick, create quick"},
-		{"some rows", strings.ReplaceAll(table, "SIZE", "20000"), toc.Selection{}, "create quick, copy frozen quick, create quick, create quick"},
+		{"empty", strings.ReplaceAll(table, "SIZE", "40"), toc.Selection{}, "create quick, copy quick, create quick, attach quick, create quick"},
+		{"some rows", strings.ReplaceAll(table, "SIZE", "20000"), toc.Selection{}, "create quick, copy frozen quick, create quick, attach quick, create quick"},
 		{"many rows", strings.ReplaceAll(table, "SIZE", "90000"), toc.Selection{}, "create quick, copy frozen, create, attach quick, create"},
 		{"of unknown size", strings.ReplaceAll(table, "SIZE", "-1"), toc.Selection{}, "create quick, copy frozen, create, attach quick, create"},
-		{"made without data", without, toc.Selection{}, "create quick, create quick, create quick"},
+		{"made without data", without, toc.Selection{}, "create quick, create quick, attach quick, create quick"},
 		{"there before", without, postData, "create, attach quick, create"},
-		{"there before, and known to be small", strings.ReplaceAll(table, "SIZE", "40"), postData, "create quick, create quick"},
+		{"there before, and known to be small", strings.ReplaceAll(table, "SIZE", "40"), postData, "create quick, attach quick, create quick"},
 	} {
 		var got []string
 		for _, s := range makePlan(t, tt.text, Options{Selection: tt.sel, ServerVersion: 150000}).Steps {
