@@ -52,6 +52,20 @@ func roleLists(k toc.Kind, words []lexeme) []roleList {
 	return lists
 }
 
+// RolesNamed returns the roles that the statements of an entry name: grantees
+// and grantors, those of policies and user mappings, new owners. A role may come
+// several times.
+func RolesNamed(e *toc.Entry, stdStrings bool) []string {
+	words := lexemes(e.Defn, stdStrings)
+	var names []string
+	for _, list := range roleLists(e.Kind, words) {
+		for _, i := range list.names {
+			names = append(names, valueOf(words[i], stdStrings))
+		}
+	}
+	return names
+}
+
 // rolesFrom reads "a, GROUP b, PUBLIC" from place i on, and returns the places
 // of all, and of those that are names of roles.
 func rolesFrom(words []lexeme, i int) (items, names []int) {
@@ -61,7 +75,7 @@ func rolesFrom(words []lexeme, i int) (items, names []int) {
 		}
 		switch w := at(words, i); {
 		case w.isNamed("public"), // in quotes too: no role can have the name (RoleSpec in gram.y)
-			w.isKey("current_user", "current_role", "session_user", "default", "none"):
+			w.isKey("current_user", "current_role", "session_user", "default", "none", "all"):
 		case w.Kind == Word, w.Kind == QuotedName, w.Kind == String:
 			names = append(names, i)
 		default:
