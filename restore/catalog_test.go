@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -77,7 +78,7 @@ func TestObjectForms(t *testing.T) {
 		"TABLESPACE x":                      {class: classTablespace, name: "x"},
 		"OPERATOR FAMILY s.x USING \"b t\"": {class: classOpFamily, schema: "s", name: `x(b t)`},
 	} {
-		p := &phrase{pieces: pieces(sql, true), schema: "own", stdStrings: true}
+		p := &phrase{rest: script.Lexemes(sql, true), schema: "own", stdStrings: true}
 		if got, ok := p.object(); !ok || got != want {
 			t.Errorf("%s: %+v, %t; want %+v", sql, got, ok, want)
 		}

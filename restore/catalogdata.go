@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/pgarc/pgarc/script"
 	"github.com/pgarc/pgarc/toc"
 )
 
@@ -117,18 +118,18 @@ func (c *Catalog) hasValue(f Finding) Finding {
 
 // valueOf reads "SELECT pg_catalog.setval('name', 8, true)".
 func valueOf(t *toc.TOC, e *toc.Entry) (last string, called, ok bool) {
-	list := pieces(e.Defn, t.StdStrings)
+	list := script.Lexemes(e.Defn, t.StdStrings)
 	for i, p := range list {
-		if p.text != "," || i+3 >= len(list) {
+		if p.Text != "," || i+3 >= len(list) {
 			continue
 		}
-		last, i = list[i+1].text, i+2
+		last, i = list[i+1].Text, i+2
 		if last == "-" {
-			last, i = last+list[i].text, i+1
+			last, i = last+list[i].Text, i+1
 		}
-		if list[i].text == "," && i+1 < len(list) {
+		if list[i].Text == "," && i+1 < len(list) {
 			_, err := strconv.ParseInt(last, 10, 64)
-			return last, list[i+1].text == "true", err == nil
+			return last, list[i+1].Text == "true", err == nil
 		}
 	}
 	return "", false, false

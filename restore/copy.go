@@ -53,7 +53,7 @@ func (x *executor) copyAll(ctx context.Context, s *session, t *task, i int, sql 
 		return !refused
 	}
 	if refused || t.err != nil {
-		_ = s.exec(ctx, "ROLLBACK") // what failed is in t.err
+		s.rollBack(ctx)
 		t.rows = 0
 	} else if !t.fail("COMMIT", RoleLoad, s.exec(ctx, x.journal.markRows(t.step, int64(i), t.rows)+"; COMMIT")) {
 		t.rows = 0

@@ -100,6 +100,42 @@ func TestTriggersEnabledAgain(t *testing.T) {
 	}
 }
 
+// TestTriggersAfterInterrupt: nor are they left disabled by Ctrl-C.
+func TestTriggersAfterInterrupt(t *testing.T) {
+	s := server(t)
+	path := dumped(t, s, `
+		CREATE FUNCTION public.ok(a int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN RETURN true; END $$;
+		CREATE FUNCTION public.f() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NEW; END $$;
+		CREATE TABLE public.t (a int CHECK (public.ok(a)));
+		INSERT INTO public.t SELECT generate_series(1, 100);
+		CREATE TRIGGER own BEFORE INSERT ON public.t FOR EACH ROW EXECUTE FUNCTION public.f();
+		CREATE OR REPLACE FUNCTION public.ok(a int) RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN true; END $$;`)
+	for name, opts := range map[string]restore.Options{"with a journal": {}, "without": {NoJournal: true}} {
+		db := scratchtest.Database(t, s)
+		expectNoFailures(t, run(t, s, path, db, restore.Options{Selection: toc.Selection{SchemaOnly: true}}))
+		a, err := archive.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		opts.Selection, opts.DisableTriggers = toc.Selection{DataOnly: true}, true
+		opts.OnEvent = func(e restore.Event) {
+			if e.Type == restore.EventStarted {
+				time.AfterFunc(2*time.Second, cancel)
+			}
+		}
+		r, err := restore.Run(ctx, a, config(t, s, db), opts)
+		if err != nil || !r.Interrupted {
+			t.Errorf("%s: result %+v, error %v; want to be interrupted", name, r, err)
+		}
+		if got := strings.TrimSpace(psql(t, s, db, `SELECT tgenabled FROM pg_trigger WHERE tgname = 'own'`)); got != "O" {
+			t.Errorf("%s: the trigger's state is %q, want O: enabled", name, got)
+		}
+	}
+}
+
 // TestStoppedStream: a pipe that gives nothing more does not hold up a restore
 // that is to stop at a failure.
 func TestStoppedStream(t *testing.T) {

@@ -129,14 +129,14 @@ func (p *phrase) granted(o *object, isDefault bool) (words string, ok bool) {
 		return words, words != ""
 	}
 	words = "TABLE"
-	if len(p.pieces) > 0 {
-		words = strings.ToUpper(p.pieces[0].text)
+	if len(p.rest) > 0 {
+		words = strings.ToUpper(p.rest[0].Text)
 	}
-	before := p.pieces
+	before := p.rest
 	if *o, ok = p.object(); ok {
 		return words, true
 	}
-	p.pieces = before // a table without the word: GRANT SELECT ON t
+	p.rest = before // a table without the word: GRANT SELECT ON t
 	*o = p.inSchema(classRelation)
 	return "TABLE", o.name != ""
 }
@@ -146,7 +146,7 @@ func (p *phrase) privileges() []privilege {
 	var list []privilege
 	for {
 		var words []string
-		for len(p.pieces) > 0 && p.pieces[0].kind == script.Word && !strings.EqualFold(p.pieces[0].text, "ON") {
+		for len(p.rest) > 0 && p.rest[0].Kind == script.Word && !strings.EqualFold(p.rest[0].Text, "ON") {
 			words = append(words, strings.ToUpper(p.ident()))
 		}
 		name := strings.Join(words, " ")

@@ -149,26 +149,26 @@ func ownSchema(t *toc.TOC, e *toc.Entry) string {
 func signature(sql, schema string) string {
 	var b strings.Builder
 	b.WriteByte('(')
-	pieces := pieces(sql, true)
+	words := script.Lexemes(sql, true)
 	wordBefore := false
-	for i := 0; i < len(pieces); i++ {
-		p := pieces[i]
+	for i := 0; i < len(words); i++ {
+		w := words[i]
 		switch {
-		case p.text == "IN" && p.kind == script.Word, p.text == "*" && len(pieces) == 1:
+		case w.Text == "IN" && w.Kind == script.Word, w.Text == "*" && len(words) == 1:
 			continue
-		case schema != "" && p.name() == schema && i+1 < len(pieces) && pieces[i+1].text == ".":
+		case schema != "" && w.Name == schema && i+1 < len(words) && words[i+1].Text == ".":
 			i++
 			continue
 		}
-		word := p.kind == script.Word || p.kind == script.QuotedName || p.kind == script.Number
+		word := w.Kind == script.Word || w.Kind == script.QuotedName || w.Kind == script.Number
 		if word && wordBefore {
 			b.WriteByte(' ')
 		}
 		wordBefore = word
-		if p.kind == script.QuotedName && isPlain(p.name()) {
-			b.WriteString(p.name())
+		if w.Kind == script.QuotedName && isPlain(w.Name) {
+			b.WriteString(w.Name)
 		} else {
-			b.WriteString(p.text)
+			b.WriteString(w.Text)
 		}
 	}
 	b.WriteByte(')')

@@ -7,80 +7,50 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-// A piece is a token of SQL that means something.
-type piece struct {
-	kind script.TokenKind
-	text string
-}
-
-// pieces returns the tokens of SQL without blanks and comments.
-func pieces(sql string, stdStrings bool) []piece {
-	var list []piece
-	for t := range script.Tokens(sql, stdStrings) {
-		if t.Kind != script.Space && t.Kind != script.LineComment && t.Kind != script.BlockComment {
-			list = append(list, piece{t.Kind, sql[t.Start:t.End]})
-		}
-	}
-	return list
-}
-
-// name returns the name that a piece is, without quotes; "" if it is none.
-func (p piece) name() string {
-	switch p.kind {
-	case script.Word:
-		return p.text
-	case script.QuotedName:
-		if len(p.text) >= 2 && p.text[0] == '"' {
-			return strings.ReplaceAll(p.text[1:len(p.text)-1], `""`, `"`)
-		}
-	}
-	return ""
-}
-
 // A phrase is a statement of an entry, being read from front to back. It reads
 // only what pg_dump writes.
 type phrase struct {
-	pieces     []piece
+	rest       []script.Lexeme
 	schema     string // of names that have none
 	stripped   string // schema that types may lack; see ownSchema
 	stdStrings bool
 }
 
 func newPhrase(t *toc.TOC, e *toc.Entry, sql string) *phrase {
-	return &phrase{pieces(sql, t.StdStrings), e.Namespace, ownSchema(t, e), t.StdStrings}
+	return &phrase{script.Lexemes(sql, t.StdStrings), e.Namespace, ownSchema(t, e), t.StdStrings}
 }
 
 // words reads the given words if they are next.
 func (p *phrase) words(words ...string) bool {
-	if len(p.pieces) < len(words) {
+	if len(p.rest) < len(words) {
 		return false
 	}
 	for i, w := range words {
-		if next := p.pieces[i]; next.kind != script.Word || !strings.EqualFold(next.text, w) {
+		if next := p.rest[i]; next.Kind != script.Word || !strings.EqualFold(next.Text, w) {
 			return false
 		}
 	}
-	p.pieces = p.pieces[len(words):]
+	p.rest = p.rest[len(words):]
 	return true
 }
 
 // symbol reads the given symbol if it is next.
 func (p *phrase) symbol(s string) bool {
-	if len(p.pieces) == 0 || p.pieces[0].kind != script.Symbol || p.pieces[0].text != s {
+	if len(p.rest) == 0 || p.rest[0].Kind != script.Symbol || p.rest[0].Text != s {
 		return false
 	}
-	p.pieces = p.pieces[1:]
+	p.rest = p.rest[1:]
 	return true
 }
 
 // ident reads a name; "" if none is next.
 func (p *phrase) ident() string {
-	if len(p.pieces) == 0 {
+	if len(p.rest) == 0 {
 		return ""
 	}
-	name := p.pieces[0].name()
+	name := p.rest[0].Name
 	if name != "" {
-		p.pieces = p.pieces[1:]
+		p.rest = p.rest[1:]
 	}
 	return name
 }
@@ -109,19 +79,19 @@ func (p *phrase) parenthesized() string {
 		return ""
 	}
 	var list []string
-	for depth := 1; len(p.pieces) > 0; {
-		next := p.pieces[0]
-		p.pieces = p.pieces[1:]
+	for depth := 1; len(p.rest) > 0; {
+		next := p.rest[0]
+		p.rest = p.rest[1:]
 		switch {
-		case next.kind == script.Symbol && next.text == "(":
+		case next.Kind == script.Symbol && next.Text == "(":
 			depth++
-		case next.kind == script.Symbol && next.text == ")":
+		case next.Kind == script.Symbol && next.Text == ")":
 			depth--
 		}
 		if depth == 0 {
 			break
 		}
-		list = append(list, next.text)
+		list = append(list, next.Text)
 	}
 	return strings.Join(list, " ")
 }
@@ -131,23 +101,13 @@ func (p *phrase) text() (value string, ok bool) {
 	if p.words("NULL") {
 		return "", true
 	}
-	if len(p.pieces) == 0 || p.pieces[0].kind != script.String {
+	if len(p.rest) == 0 {
 		return "", false
 	}
-	s := p.pieces[0].text
-	p.pieces = p.pieces[1:]
-	escapes := !p.stdStrings
-	if rest, found := strings.CutPrefix(s, "E"); found {
-		s, escapes = rest, true
+	if value, ok = p.rest[0].Unquote(p.stdStrings); ok {
+		p.rest = p.rest[1:]
 	}
-	if len(s) < 2 || s[0] != '\'' {
-		return "", false
-	}
-	s = strings.ReplaceAll(s[1:len(s)-1], "''", "'")
-	if escapes {
-		s = strings.ReplaceAll(s, `\\`, `\`)
-	}
-	return s, true
+	return value, ok
 }
 
 // after reads an object after the given words.
@@ -266,9 +226,9 @@ func (p *phrase) operator(c class) object {
 	if schema := p.ident(); schema != "" && p.symbol(".") {
 		o.schema = schema
 	}
-	for len(p.pieces) > 0 && p.pieces[0].kind == script.Symbol && p.pieces[0].text != "(" {
-		o.name += p.pieces[0].text
-		p.pieces = p.pieces[1:]
+	for len(p.rest) > 0 && p.rest[0].Kind == script.Symbol && p.rest[0].Text != "(" {
+		o.name += p.rest[0].Text
+		p.rest = p.rest[1:]
 	}
 	o.name += signature(p.parenthesized(), p.stripped)
 	return o
@@ -286,9 +246,9 @@ func (p *phrase) using(c class) object {
 // transform reads "type LANGUAGE name".
 func (p *phrase) transform(c class) object {
 	var list []string
-	for len(p.pieces) > 0 && !p.words("LANGUAGE") {
-		list = append(list, p.pieces[0].text)
-		p.pieces = p.pieces[1:]
+	for len(p.rest) > 0 && !p.words("LANGUAGE") {
+		list = append(list, p.rest[0].Text)
+		p.rest = p.rest[1:]
 	}
 	return object{class: c, name: p.ident() + signature(strings.Join(list, " "), p.stripped)}
 }
@@ -303,11 +263,11 @@ func (p *phrase) userMapping(c class) object {
 }
 
 func (p *phrase) number(c class) object {
-	if len(p.pieces) == 0 || p.pieces[0].kind != script.Number {
+	if len(p.rest) == 0 || p.rest[0].Kind != script.Number {
 		return object{}
 	}
-	o := object{class: c, name: p.pieces[0].text}
-	p.pieces = p.pieces[1:]
+	o := object{class: c, name: p.rest[0].Text}
+	p.rest = p.rest[1:]
 	return o
 }
 

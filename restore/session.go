@@ -192,6 +192,17 @@ func (s *session) commit(ctx context.Context) error {
 	return err
 }
 
+// rollBack ends a transaction that has failed, also if that is because ctx is
+// done: what is sent to clean up would be refused in it.
+func (s *session) rollBack(ctx context.Context) {
+	if ctx.Err() != nil {
+		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), cancelGrace)
+		defer cancel()
+		ctx = grace
+	}
+	_ = s.exec(ctx, "ROLLBACK") // of a lost connection nothing is left
+}
+
 // query returns the rows of one query as text.
 func (s *session) query(ctx context.Context, sql string) ([][]string, error) {
 	results, err := s.conn.Exec(ctx, sql).ReadAll()

@@ -185,8 +185,9 @@ func Cancel(ctx context.Context, config *pgconn.Config, match func(RunningStep) 
 			continue
 		}
 		// Only if it is still at that step: the process may have gone on.
+		key := r.ID.String() + " " + r.Action.String() // as in planner.add
 		rows, err := s.query(ctx, "SELECT pg_catalog.pg_cancel_backend(pid) FROM pgarc_journal.running WHERE pid = "+
-			strconv.FormatUint(uint64(r.PID), 10)+" AND name = "+script.Literal(r.Name, true))
+			strconv.FormatUint(uint64(r.PID), 10)+" AND (step = "+script.Literal(key, true)+" OR step LIKE "+script.Literal(key+" %", true)+")")
 		if err != nil {
 			return cancelled, err
 		}

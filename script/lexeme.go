@@ -7,25 +7,25 @@ import (
 	"github.com/pgarc/pgarc/toc"
 )
 
-// A lexeme is a token that means something: no blank, no comment.
-type lexeme struct {
+// A Lexeme is a token that means something: no blank, no comment.
+type Lexeme struct {
 	Token
-	text string
-	name string // of a word or quoted name: the name, folded or without quotes
+	Text string
+	Name string // of a word or quoted name: the name, folded or without quotes
 }
 
 // lexemes returns the lexemes of a text.
-func lexemes(sql string, stdStrings bool) []lexeme {
-	var list []lexeme
+func Lexemes(sql string, stdStrings bool) []Lexeme {
+	var list []Lexeme
 	for t := range Tokens(sql, stdStrings) {
-		w := lexeme{Token: t, text: sql[t.Start:t.End]}
+		w := Lexeme{Token: t, Text: sql[t.Start:t.End]}
 		switch t.Kind {
 		case Space, LineComment, BlockComment:
 			continue
 		case Word:
-			w.name = foldASCII(w.text)
+			w.Name = foldASCII(w.Text)
 		case QuotedName:
-			w.name = strings.ReplaceAll(strings.TrimSuffix(w.text[1:], `"`), `""`, `"`)
+			w.Name = strings.ReplaceAll(strings.TrimSuffix(w.Text[1:], `"`), `""`, `"`)
 		}
 		list = append(list, w)
 	}
@@ -50,32 +50,32 @@ func foldASCII(s string) string {
 
 // isKey reports whether the lexeme is one of some keywords, written in lower
 // case.
-func (w lexeme) isKey(words ...string) bool { return w.Kind == Word && slices.Contains(words, w.name) }
+func (w Lexeme) isKey(words ...string) bool { return w.Kind == Word && slices.Contains(words, w.Name) }
 
 // isNamed reports whether the lexeme is one of some names, in quotes or not, as
 // those of types and functions are under pg_dump's --quote-all-identifiers.
-func (w lexeme) isNamed(names ...string) bool {
-	return (w.Kind == Word || w.Kind == QuotedName) && slices.Contains(names, w.name)
+func (w Lexeme) isNamed(names ...string) bool {
+	return (w.Kind == Word || w.Kind == QuotedName) && slices.Contains(names, w.Name)
 }
 
 // isName reports whether the lexeme can be a name: it is in quotes, or no
 // keyword that would have to be.
-func (w lexeme) isName() bool {
-	return w.Kind == QuotedName || w.Kind == Word && !quotedWords[w.name]
+func (w Lexeme) isName() bool {
+	return w.Kind == QuotedName || w.Kind == Word && !quotedWords[w.Name]
 }
 
-func (w lexeme) isSymbol(text string) bool { return w.Kind == Symbol && w.text == text }
+func (w Lexeme) isSymbol(text string) bool { return w.Kind == Symbol && w.Text == text }
 
 // at returns the lexeme at a place, or an empty one beyond the ends.
-func at(words []lexeme, i int) lexeme {
+func at(words []Lexeme, i int) Lexeme {
 	if i < 0 || i >= len(words) {
-		return lexeme{Token: Token{Kind: Space}}
+		return Lexeme{Token: Token{Kind: Space}}
 	}
 	return words[i]
 }
 
 // areKeys reports whether keywords follow one another from place i on.
-func areKeys(words []lexeme, i int, keys ...string) bool {
+func areKeys(words []Lexeme, i int, keys ...string) bool {
 	for k, key := range keys {
 		if !at(words, i+k).isKey(key) {
 			return false
@@ -85,7 +85,7 @@ func areKeys(words []lexeme, i int, keys ...string) bool {
 }
 
 // isQualifier reports whether a lexeme is the first part of a dotted name.
-func isQualifier(words []lexeme, i int) bool {
+func isQualifier(words []Lexeme, i int) bool {
 	return (words[i].Kind == Word || words[i].Kind == QuotedName) && at(words, i+1).isSymbol(".") &&
 		!at(words, i+2).isSymbol("*") && !at(words, i-1).isSymbol(".")
 }
@@ -113,8 +113,16 @@ func edited(sql string, edits []edit) string {
 	return b.String()
 }
 
-// unquoteString returns the text of a string token, and false if it has none
-// that can be told: U&'…', bits, or a string in several pieces.
+// Unquote returns the text of a string, and false if it is none, or one whose
+// text cannot be told: U&'…', bits, or a string in several pieces.
+func (w Lexeme) Unquote(stdStrings bool) (string, bool) {
+	if w.Kind != String {
+		return "", false
+	}
+	return unquoteString(w.Text, stdStrings)
+}
+
+// unquoteString is Unquote of the text of a string token.
 func unquoteString(text string, stdStrings bool) (string, bool) {
 	escapes := !stdStrings
 	switch c := text[0]; {
@@ -175,10 +183,10 @@ func lineAt(sql string, offset int) (int, string) {
 // setting finds the values of SET name TO value, … or name = value, …, as they
 // stand in the options of functions and of databases: the places of names and
 // strings.
-func setting(words []lexeme, name string) []int {
+func setting(words []Lexeme, name string) []int {
 	var values []int
 	for i := range words {
-		if !at(words, i-1).isKey("set") || !(words[i].Kind == Word || words[i].Kind == QuotedName) || words[i].name != name {
+		if !at(words, i-1).isKey("set") || !(words[i].Kind == Word || words[i].Kind == QuotedName) || words[i].Name != name {
 			continue
 		}
 		if !at(words, i+1).isKey("to") && !at(words, i+1).isSymbol("=") {
@@ -195,12 +203,12 @@ func setting(words []lexeme, name string) []int {
 }
 
 // valueOf returns the value at a place that setting found.
-func valueOf(w lexeme, stdStrings bool) string {
+func valueOf(w Lexeme, stdStrings bool) string {
 	if w.Kind == String {
-		text, _ := unquoteString(w.text, stdStrings)
+		text, _ := unquoteString(w.Text, stdStrings)
 		return text
 	}
-	return w.name
+	return w.Name
 }
 
 // hasBody reports whether an entry's definition can hold a body in a string.

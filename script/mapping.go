@@ -135,9 +135,9 @@ func newMapper(m Mapping, sel *toc.Selected) *mapper {
 		case toc.Schema:
 			a.knownSchemas[e.Tag] = true
 		case toc.Extension:
-			words := lexemes(e.Defn, sel.TOC.StdStrings)
+			words := Lexemes(e.Defn, sel.TOC.StdStrings)
 			for _, i := range schemaWords(e, words) {
-				a.knownSchemas[words[i].name] = true
+				a.knownSchemas[words[i].Name] = true
 			}
 		case toc.Table, toc.View, toc.MaterializedView, toc.ForeignTable, toc.Sequence:
 			if sel.TOC.SearchPath == "" {
@@ -171,15 +171,15 @@ func (a *mapper) check() error {
 	}
 	tablespaces := make(map[string]bool)
 	for _, e := range a.sel.TOC.Entries {
-		words := []lexeme(nil)
+		words := []Lexeme(nil)
 		if e.Tablespace.String != "" {
 			tablespaces[e.Tablespace.String] = true
 		}
 		if len(a.Tablespaces) > 0 && hasTablespaceClause(e.Kind) {
-			words = lexemes(e.Defn, a.sel.TOC.StdStrings)
+			words = Lexemes(e.Defn, a.sel.TOC.StdStrings)
 		}
 		for _, i := range tablespaceWords(words) {
-			tablespaces[words[i].name] = true
+			tablespaces[words[i].Name] = true
 		}
 	}
 	for _, old := range slices.Sorted(maps.Keys(a.Tablespaces)) {

@@ -9,7 +9,7 @@ import "github.com/pgarc/pgarc/toc"
 // queryStart returns from where on an entry's definition may be a query, in
 // which a.b may be a column; len(words) if it has none. Expressions elsewhere
 // name columns without a table: they are about one table only.
-func queryStart(k toc.Kind, words []lexeme) int {
+func queryStart(k toc.Kind, words []Lexeme) int {
 	switch k {
 	case toc.View, toc.MaterializedView, toc.Rule, toc.Policy:
 		return 0
@@ -28,7 +28,7 @@ func queryStart(k toc.Kind, words []lexeme) int {
 
 // sqlBodyStart returns where the body of an SQL function begins that is no
 // string: BEGIN ATOMIC or RETURN, outside parentheses.
-func sqlBodyStart(words []lexeme) int {
+func sqlBodyStart(words []Lexeme) int {
 	depth := 0
 	for i, w := range words {
 		switch {
@@ -46,12 +46,12 @@ func sqlBodyStart(words []lexeme) int {
 // isIntroduced reports whether something in a query may have a name: the name
 // stands there otherwise than before a dot, or it is one of those that need no
 // introduction.
-func isIntroduced(words []lexeme, name string, isSchema map[int]bool) bool {
+func isIntroduced(words []Lexeme, name string, isSchema map[int]bool) bool {
 	if name == "old" || name == "new" || name == "excluded" {
 		return true
 	}
 	for i, w := range words {
-		if w.name == name && w.isName() && !isSchema[i] && !isQualifier(words, i) {
+		if w.Name == name && w.isName() && !isSchema[i] && !isQualifier(words, i) {
 			return true
 		}
 	}
@@ -66,7 +66,7 @@ var beforeObject = []string{"join", "into", "only", "table", "view", "function",
 
 // isObject reports whether the dotted name at i is that of an object by where
 // it stands: a.b.
-func isObject(words []lexeme, i int, fromList []bool) bool {
+func isObject(words []Lexeme, i int, fromList []bool) bool {
 	before := at(words, i-1)
 	switch {
 	case before.isSymbol(":") && at(words, i-2).isSymbol(":"): // a cast
@@ -81,7 +81,7 @@ func isObject(words []lexeme, i int, fromList []bool) bool {
 
 // inFromList tells for each lexeme whether it is where a FROM clause names a
 // table.
-func inFromList(words []lexeme) []bool {
+func inFromList(words []Lexeme) []bool {
 	type level struct {
 		from  bool // within a FROM clause
 		plain bool // FROM is only a word here: EXTRACT(epoch FROM x)

@@ -16,7 +16,7 @@ type roleList struct {
 }
 
 // roleLists returns where an entry's statement names roles.
-func roleLists(k toc.Kind, words []lexeme) []roleList {
+func roleLists(k toc.Kind, words []Lexeme) []roleList {
 	var lists []roleList
 	add := func(i int, key string) {
 		if items, names := rolesFrom(words, i); len(names) > 0 {
@@ -30,7 +30,7 @@ func roleLists(k toc.Kind, words []lexeme) []roleList {
 		case w.isKey("owner") && areKeys(words, i+1, "to"):
 			add(i+2, "owner to")
 		case grants && w.isKey("to", "from") && !at(words, i-1).isKey("owner"):
-			add(i+1, w.name)
+			add(i+1, w.Name)
 		case grants && w.isKey("granted") && areKeys(words, i+1, "by"):
 			add(i+2, "by")
 		case (grants || k == toc.Schema) && w.isKey("authorization"):
@@ -52,16 +52,30 @@ func roleLists(k toc.Kind, words []lexeme) []roleList {
 	return lists
 }
 
+// RolesNamed returns the roles that the statements of an entry name: grantees
+// and grantors, those of policies and user mappings, new owners. A role may come
+// several times.
+func RolesNamed(e *toc.Entry, stdStrings bool) []string {
+	words := Lexemes(e.Defn, stdStrings)
+	var names []string
+	for _, list := range roleLists(e.Kind, words) {
+		for _, i := range list.names {
+			names = append(names, valueOf(words[i], stdStrings))
+		}
+	}
+	return names
+}
+
 // rolesFrom reads "a, GROUP b, PUBLIC" from place i on, and returns the places
 // of all, and of those that are names of roles.
-func rolesFrom(words []lexeme, i int) (items, names []int) {
+func rolesFrom(words []Lexeme, i int) (items, names []int) {
 	for {
 		if at(words, i).isKey("group") { // PostgreSQL 8 wrote it
 			i++
 		}
 		switch w := at(words, i); {
 		case w.isNamed("public"), // in quotes too: no role can have the name (RoleSpec in gram.y)
-			w.isKey("current_user", "current_role", "session_user", "default", "none"):
+			w.isKey("current_user", "current_role", "session_user", "default", "none", "all"):
 		case w.Kind == Word, w.Kind == QuotedName, w.Kind == String:
 			names = append(names, i)
 		default:
@@ -77,11 +91,11 @@ func rolesFrom(words []lexeme, i int) (items, names []int) {
 
 // without returns the edits that take some of the names, but not all items, out
 // of a list.
-func (l roleList) without(words []lexeme, names []int) []edit {
+func (l roleList) without(words []Lexeme, names []int) []edit {
 	var kept []string
 	for _, i := range l.items {
 		if !slices.Contains(names, i) {
-			kept = append(kept, words[i].text)
+			kept = append(kept, words[i].Text)
 		}
 	}
 	first, last := l.items[0], l.items[len(l.items)-1]
@@ -110,15 +124,15 @@ func (r *renaming) roles() {
 		if w.Kind != String {
 			continue
 		}
-		text, ok := unquoteString(w.text, r.std)
+		text, ok := unquoteString(w.Text, r.std)
 		typ := at(r.words, castType(r.words, i))
 		switch {
 		case !ok:
 		case typ.isNamed("regrole"):
-			if name := lexemes(text, true); len(name) == 1 {
-				r.knownRoles[name[0].name] = true
-				if to, renamed := r.Owners[name[0].name]; renamed {
-					r.put(i, literalLike(w.text, Ident(to), r.std))
+			if name := Lexemes(text, true); len(name) == 1 {
+				r.knownRoles[name[0].Name] = true
+				if to, renamed := r.Owners[name[0].Name]; renamed {
+					r.put(i, literalLike(w.Text, Ident(to), r.std))
 				}
 			}
 		case typ.isNamed("name") && !hasBody(r.e.Kind):
@@ -138,7 +152,7 @@ func (r *renaming) role(i int) {
 	switch {
 	case !ok:
 	case w.Kind == String:
-		r.put(i, literalLike(w.text, to, r.std))
+		r.put(i, literalLike(w.Text, to, r.std))
 	default:
 		r.put(i, Ident(to))
 	}
@@ -154,7 +168,7 @@ func hasTablespaceClause(k toc.Kind) bool {
 }
 
 // tablespaceWords returns the places of the names in TABLESPACE clauses.
-func tablespaceWords(words []lexeme) []int {
+func tablespaceWords(words []Lexeme) []int {
 	var list []int
 	for i, w := range words {
 		j := i + 1
@@ -223,8 +237,8 @@ func (a *mapper) tagOn(e *toc.Entry) string {
 	what, object, _ := strings.Cut(e.Tag, " ")
 	switch {
 	case e.Namespace == "" && what == "SCHEMA":
-		if words := lexemes(object, true); len(words) == 1 { // --quote-all-identifiers quotes it always
-			if name, ok := a.Schemas[words[0].name]; ok {
+		if words := Lexemes(object, true); len(words) == 1 { // --quote-all-identifiers quotes it always
+			if name, ok := a.Schemas[words[0].Name]; ok {
 				return "SCHEMA " + Ident(name)
 			}
 		}
@@ -250,10 +264,10 @@ func (a *mapper) signature(tag string) string {
 		}
 	}
 	types := tag[start:]
-	words := lexemes(types, true)
+	words := Lexemes(types, true)
 	var edits []edit
 	for i, w := range words {
-		if to, ok := a.Schemas[w.name]; ok && isQualifier(words, i) {
+		if to, ok := a.Schemas[w.Name]; ok && isQualifier(words, i) {
 			edits = append(edits, edit{w.Start, w.End, Ident(to)})
 		}
 	}

@@ -12,7 +12,7 @@ func (a *mapper) sql(e *toc.Entry, sql string) string {
 		return sql
 	}
 	r := &renaming{mapper: a, e: e, sql: sql, std: a.sel.TOC.StdStrings}
-	r.words = lexemes(sql, r.std)
+	r.words = Lexemes(sql, r.std)
 	r.isSchema, r.isDone, r.isPut = make(map[int]bool), make(map[int]bool), make(map[int]bool)
 	if len(a.Schemas) > 0 {
 		r.schemas()
@@ -30,7 +30,7 @@ type renaming struct {
 	e     *toc.Entry
 	sql   string
 	std   bool
-	words []lexeme
+	words []Lexeme
 	edits []edit
 
 	isSchema map[int]bool // names of schemas that stand alone
@@ -56,7 +56,7 @@ func (r *renaming) doubt(offset int, why string) {
 func (r *renaming) schemas() {
 	for _, i := range schemaWords(r.e, r.words) {
 		r.isSchema[i] = true
-		if to, ok := r.Schemas[r.words[i].name]; ok {
+		if to, ok := r.Schemas[r.words[i].Name]; ok {
 			r.put(i, Ident(to))
 		}
 	}
@@ -68,7 +68,7 @@ func (r *renaming) schemas() {
 
 // schemaWords returns the places where an entry's statement names a schema by
 // itself.
-func schemaWords(e *toc.Entry, words []lexeme) []int {
+func schemaWords(e *toc.Entry, words []Lexeme) []int {
 	switch e.Kind {
 	case toc.Schema, toc.Extension, toc.DefaultACL, toc.PublicationTablesInSchema:
 	case toc.Comment, toc.ACL, toc.SecurityLabel:
@@ -126,24 +126,24 @@ func (r *renaming) qualifiers() {
 	query := queryStart(r.e.Kind, r.words)
 	introduced := make(map[string]bool)
 	for i, w := range r.words {
-		if w.Kind == QuotedName && (w.text[0] == 'U' || w.text[0] == 'u') {
+		if w.Kind == QuotedName && (w.Text[0] == 'U' || w.Text[0] == 'u') {
 			r.doubt(w.Start, `a name with Unicode escapes, U&"…", cannot be read`)
 			continue
 		}
-		to, ok := r.Schemas[w.name]
+		to, ok := r.Schemas[w.Name]
 		if !ok || !isQualifier(r.words, i) {
 			continue
 		}
-		inQuery := i >= query || r.e.Kind == toc.Trigger && (w.name == "old" || w.name == "new")
-		if _, known := introduced[w.name]; !known && inQuery {
-			introduced[w.name] = isIntroduced(r.words, w.name, r.isSchema)
+		inQuery := i >= query || r.e.Kind == toc.Trigger && (w.Name == "old" || w.Name == "new")
+		if _, known := introduced[w.Name]; !known && inQuery {
+			introduced[w.Name] = isIntroduced(r.words, w.Name, r.isSchema)
 		}
-		if r.relations[w.name] || inQuery && introduced[w.name] {
+		if r.relations[w.Name] || inQuery && introduced[w.Name] {
 			if fromList == nil {
 				fromList = inFromList(r.words)
 			}
 			if !isObject(r.words, i, fromList) {
-				r.doubt(w.Start, "schema "+w.name+" cannot be told from a table, alias or column of that name")
+				r.doubt(w.Start, "schema "+w.Name+" cannot be told from a table, alias or column of that name")
 				continue
 			}
 		}
@@ -159,7 +159,7 @@ var regTypes = []string{"regclass", "regproc", "regprocedure", "regoper", "regop
 // castType returns the place of the type that the string at i is cast to:
 // 'x'::type, ('x'::text)::type; -1 if it is not cast. For the second form
 // that is the outer type.
-func castType(words []lexeme, i int) int {
+func castType(words []Lexeme, i int) int {
 	isCast := func(i int) bool { return at(words, i).isSymbol(":") && at(words, i+1).isSymbol(":") }
 	if !isCast(i + 1) {
 		return -1
@@ -192,22 +192,22 @@ func (r *renaming) nameStrings() {
 			r.nameString(i)
 		case at(r.words, typ).isNamed("regnamespace") && !at(r.words, typ+1).isSymbol("["):
 			r.isDone[i] = true
-			text, ok := unquoteString(w.text, r.std)
-			name := lexemes(text, true)
+			text, ok := unquoteString(w.Text, r.std)
+			name := Lexemes(text, true)
 			if ok && len(name) == 1 {
-				if to, renamed := r.Schemas[name[0].name]; renamed {
-					r.put(i, literalLike(w.text, Ident(to), r.std))
+				if to, renamed := r.Schemas[name[0].Name]; renamed {
+					r.put(i, literalLike(w.Text, Ident(to), r.std))
 				}
 			}
 		case r.e.Kind == toc.StatisticsData:
 			r.isDone[i] = true // all the others are data
 			before := at(r.words, i-2)
-			if before.Kind != String || before.text != "'schemaname'" {
+			if before.Kind != String || before.Text != "'schemaname'" {
 				continue
 			}
-			text, ok := unquoteString(w.text, r.std)
+			text, ok := unquoteString(w.Text, r.std)
 			if to, renamed := r.Schemas[text]; ok && renamed {
-				r.put(i, literalLike(w.text, to, r.std))
+				r.put(i, literalLike(w.Text, to, r.std))
 			}
 		}
 	}
@@ -217,19 +217,19 @@ func (r *renaming) nameStrings() {
 func (r *renaming) nameString(i int) {
 	r.isDone[i] = true
 	w := r.words[i]
-	text, ok := unquoteString(w.text, r.std)
+	text, ok := unquoteString(w.Text, r.std)
 	if !ok {
 		r.doubt(w.Start, "a name in a string that cannot be read")
 		return
 	}
-	inner := lexemes(text, true)
+	inner := Lexemes(text, true)
 	var edits []edit
 	for j, n := range inner {
-		if to, renamed := r.Schemas[n.name]; renamed && isQualifier(inner, j) {
+		if to, renamed := r.Schemas[n.Name]; renamed && isQualifier(inner, j) {
 			edits = append(edits, edit{n.Start, n.End, Ident(to)})
 		}
 	}
 	if len(edits) > 0 {
-		r.put(i, literalLike(w.text, edited(text, edits), r.std))
+		r.put(i, literalLike(w.Text, edited(text, edits), r.std))
 	}
 }

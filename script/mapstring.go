@@ -15,9 +15,9 @@ func (r *renaming) strings() {
 		if w.Kind != String || r.isDone[i] || isMereText(r.e.Kind, r.words, i) {
 			continue
 		}
-		text, ok := unquoteString(w.text, r.std)
+		text, ok := unquoteString(w.Text, r.std)
 		if !ok {
-			text = w.text
+			text = w.Text
 		}
 		if hasBody(r.e.Kind) && r.isBody(i) {
 			r.body(w, text, language)
@@ -33,7 +33,7 @@ func (r *renaming) strings() {
 
 // isMereText reports whether the string at i is read by nobody as SQL:
 // comments, labels, options of foreign things, labels of an enum.
-func isMereText(k toc.Kind, words []lexeme, i int) bool {
+func isMereText(k toc.Kind, words []Lexeme, i int) bool {
 	switch k {
 	case toc.Comment, toc.SecurityLabel, toc.BlobComments, "TYPE", "SERVER", "FOREIGN DATA WRAPPER", "USER MAPPING",
 		toc.Subscription, toc.Database, "COLLATION", "CONVERSION":
@@ -59,7 +59,7 @@ func (r *renaming) isBody(i int) bool {
 func (r *renaming) language() string {
 	for i, w := range r.words {
 		if w.isKey("language") && (at(r.words, i+1).Kind == Word || at(r.words, i+1).Kind == QuotedName) {
-			return r.words[i+1].name
+			return r.words[i+1].Name
 		}
 	}
 	return ""
@@ -67,7 +67,7 @@ func (r *renaming) language() string {
 
 // body looks for schemas in a function's body. A language that is no SQL is
 // searched for the bare words.
-func (r *renaming) body(w lexeme, text, language string) {
+func (r *renaming) body(w Lexeme, text, language string) {
 	switch language {
 	case "c", "internal":
 		return
@@ -83,7 +83,7 @@ func (r *renaming) body(w lexeme, text, language string) {
 }
 
 // doubtInBody shows the line of the body.
-func (r *renaming) doubtInBody(w lexeme, text string, offset int, name string) {
+func (r *renaming) doubtInBody(w Lexeme, text string, offset int, name string) {
 	first, _ := lineAt(r.sql, w.Start)
 	line, shown := lineAt(text, offset)
 	r.unsafe = append(r.unsafe, Unsafe{r.e, first + line - 1, shown, "the body names schema " + name + ", and bodies are not changed"})
@@ -99,14 +99,14 @@ func (r *renaming) inBody(text string, depth int) (string, int) {
 	if depth > maxNesting {
 		return r.wordIn(text)
 	}
-	words := lexemes(text, r.std)
+	words := Lexemes(text, r.std)
 	for i, w := range words {
-		_, is := r.Schemas[w.name]
+		_, is := r.Schemas[w.Name]
 		switch {
 		case w.Kind == String:
-			inner, ok := unquoteString(w.text, r.std)
+			inner, ok := unquoteString(w.Text, r.std)
 			if !ok { // unclosed, or in pieces
-				inner, depth = w.text, maxNesting
+				inner, depth = w.Text, maxNesting
 			}
 			if _, is := r.Schemas[inner]; is {
 				return inner, w.Start
@@ -115,7 +115,7 @@ func (r *renaming) inBody(text string, depth int) (string, int) {
 				return name, w.Start
 			}
 		case is && (isQualifier(words, i) || at(words, i-1).isKey("schema") || namesPath(words, i)):
-			return w.name, w.Start
+			return w.Name, w.Start
 		}
 	}
 	return "", 0
@@ -133,9 +133,9 @@ func (r *renaming) wordIn(text string) (string, int) {
 
 // namesPath reports whether the lexeme at i comes after search_path in its
 // statement.
-func namesPath(words []lexeme, i int) bool {
+func namesPath(words []Lexeme, i int) bool {
 	for j := i - 1; j >= 0 && words[j].Kind != Semicolon; j-- {
-		if words[j].name == "search_path" {
+		if words[j].Name == "search_path" {
 			return true
 		}
 	}
@@ -149,20 +149,20 @@ func (r *renaming) namedIn(text string, depth int) string {
 		name, _ := r.wordIn(text)
 		return name
 	}
-	words := lexemes(text, true)
+	words := Lexemes(text, true)
 	for i, w := range words {
 		if w.Kind == String {
-			if inner, ok := unquoteString(w.text, true); ok {
+			if inner, ok := unquoteString(w.Text, true); ok {
 				if name := r.namedIn(inner, depth+1); name != "" {
 					return name
 				}
 			}
 		}
-		if _, is := r.Schemas[w.name]; !is || !isQualifier(words, i) {
+		if _, is := r.Schemas[w.Name]; !is || !isQualifier(words, i) {
 			continue
 		}
 		if dot, after := words[i+1], at(words, i+2); w.End == dot.Start && dot.End == after.Start && (after.Kind == Word || after.Kind == QuotedName) {
-			return w.name
+			return w.Name
 		}
 	}
 	return ""

@@ -154,7 +154,7 @@ func (k *keeper) statements(e *toc.Entry) (defn, missing string) {
 // withoutRoles returns a statement without the roles that do not exist, or
 // nothing if it is about them only.
 func (k *keeper) withoutRoles(e *toc.Entry, sql string) (kept, missing string) {
-	words := lexemes(sql, k.sel.TOC.StdStrings)
+	words := Lexemes(sql, k.sel.TOC.StdStrings)
 	if areKeys(words, 0, "reset", "session", "authorization") {
 		return sql, "" // to be who one is already is no harm
 	}
@@ -187,10 +187,10 @@ func (k *keeper) withoutRoles(e *toc.Entry, sql string) (kept, missing string) {
 // withoutTablespaces removes the clauses that name a tablespace that does not
 // exist.
 func (k *keeper) withoutTablespaces(e *toc.Entry, defn string) string {
-	words := lexemes(defn, k.sel.TOC.StdStrings)
+	words := Lexemes(defn, k.sel.TOC.StdStrings)
 	var edits []edit
 	for _, i := range tablespaceWords(words) {
-		if name := words[i].name; lacks(k.Tablespaces, name) {
+		if name := words[i].Name; lacks(k.Tablespaces, name) {
 			start := i - 1
 			if at(words, start).isSymbol("=") {
 				start--

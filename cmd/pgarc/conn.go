@@ -37,6 +37,20 @@ func (c *connFlags) addFlags(fs *pflag.FlagSet) {
 	fs.BoolVarP(&c.alwaysAsk, "password", "W", false, "ask for a password before connecting")
 }
 
+// connectionHelp is what the help of commands says of connFlags, and serverHelp
+// all of it but -d.
+const (
+	connectionHelp = `  -d, --dbname DATABASE  a database name, "key=value ..." or postgresql://...;
+                         what it says goes before the next three
+` + serverHelp
+	serverHelp = `  -h, --host HOST        host name, or the directory of a socket
+  -p, --port PORT
+  -U, --username NAME
+  -w, --no-password      never ask for a password
+  -W, --password         ask for it first
+`
+)
+
 // check finds what is wrong with the options by themselves.
 func (c *connFlags) check() error {
 	switch {

@@ -73,14 +73,7 @@ Options:
       --help            show this help
 
 Connection:
-  -d, --dbname DATABASE  a database name, "key=value ..." or postgresql://...;
-                         what it says goes before the next three
-  -h, --host HOST        host name, or the directory of a socket
-  -p, --port PORT
-  -U, --username NAME
-  -w, --no-password      never ask for a password
-  -W, --password         ask for it first
-      --role NAME        SET ROLE after connecting
+` + connectionHelp + `      --role NAME        SET ROLE after connecting
 
 -t, -n and --type may be given several times, and a name has to be in one of the
 archives only. Either archive may be a URL, and one of them standard input (-).

@@ -20,14 +20,7 @@ What fails does not stop the rest: what needs it is skipped, and every failure
 is reported with the server's message and the whole statement.
 
 Connection:
-  -d, --dbname DATABASE  a database name, "key=value ..." or postgresql://...;
-                         what it says goes before the next three
-  -h, --host HOST        host name, or the directory of a socket
-  -p, --port PORT
-  -U, --username NAME
-  -w, --no-password      never ask for a password
-  -W, --password         ask for it first
-      --role NAME        SET ROLE after connecting
+` + connectionHelp + `      --role NAME        SET ROLE after connecting
       --pooler           connect though a pooler stands before the server; it must
                          pool whole sessions, not transactions
   The PG* variables, ~/.pgpass and services work as in psql.

@@ -36,13 +36,14 @@ func TestNeededRoles(t *testing.T) {
 		{"user mapping for public", toc.Entry{Kind: "USER MAPPING", Defn: "CREATE USER MAPPING FOR PUBLIC SERVER s;\n"}, ""},
 		{"settings of a role", toc.Entry{Kind: toc.DatabaseProperties,
 			Defn: "ALTER DATABASE d SET search_path TO 'a', 'b';\nALTER ROLE alice IN DATABASE d SET work_mem TO '1MB';\n"}, "alice"},
+		{"settings of all roles", toc.Entry{Kind: toc.DatabaseProperties, Defn: "ALTER ROLE ALL IN DATABASE d SET work_mem TO '1MB';\n"}, ""},
 		{"text of other kinds", toc.Entry{Kind: toc.View, Defn: "CREATE VIEW v AS SELECT 1 FROM someone;"}, ""},
 		{"cut off", toc.Entry{Kind: toc.ACL, Defn: `GRANT ALL ON TABLE t TO "unclosed`}, "unclosed"},
 		{"nothing after", toc.Entry{Kind: toc.ACL, Defn: "GRANT ALL ON TABLE t TO GROUP"}, ""},
 	}
 	for _, tt := range tests {
 		var got []string
-		for _, r := range neededRoles([]*toc.Entry{&tt.entry}) {
+		for _, r := range neededRoles([]*toc.Entry{&tt.entry}, true) {
 			mark := ""
 			if r.superuser {
 				mark = "!"
@@ -60,7 +61,7 @@ func TestNeededRolesOnce(t *testing.T) {
 		{Kind: toc.EventTrigger, Owner: toc.NewText("b")},
 		{Kind: toc.Table, Owner: toc.NewText("b")},
 		{Kind: toc.ACL, Owner: toc.NewText("a"), Defn: "GRANT ALL ON TABLE t TO b;"},
-	})
+	}, true)
 	if s := fmt.Sprint(got); s != "[{a false} {b true}]" {
 		t.Errorf("got %s, want [{a false} {b true}]", s)
 	}

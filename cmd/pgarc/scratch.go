@@ -102,7 +102,7 @@ func (o *restoreOptions) prepareScratch(ctx context.Context, server *pgscratch.S
 	defer conn.Close(context.WithoutCancel(ctx))
 
 	entries := o.selected.Entries()
-	if err := makeRoles(ctx, conn, a.TOC.Encoding, neededRoles(entries), say); err != nil {
+	if err := makeRoles(ctx, conn, a.TOC.Encoding, neededRoles(entries, a.TOC.StdStrings), say); err != nil {
 		return nil, "", err
 	}
 	if usesTablespaces(entries) && !o.NoTablespaces {

@@ -18,12 +18,7 @@ import (
 const connectHelp = `  -d, --dbname DATABASE  the database that is restored into, by its name,
                          "key=value ..." or postgresql://...; what it says goes
                          before the next three
-  -h, --host HOST        host name, or the directory of a socket
-  -p, --port PORT
-  -U, --username NAME
-  -w, --no-password      never ask for a password
-  -W, --password         ask for it first
-  The PG* variables, ~/.pgpass and services work as in psql.
+` + serverHelp + `  The PG* variables, ~/.pgpass and services work as in psql.
 `
 
 const statusHelp = `pgarc status shows how far a running or unfinished restore is.
