@@ -33,6 +33,7 @@ type executor struct {
 	notice       func(string)
 	journal      *journal // nil: none
 	only         *Missing
+	keyCheck     string // settings for the check of a foreign key, as SQL; empty: none
 }
 
 // inTransaction reports whether a task runs in a transaction that is not its
@@ -141,6 +142,9 @@ func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
 			return err
 		}
 		sql = ""
+	}
+	if checksKey(t.step) && !x.inTransaction(t) {
+		sql = x.keyCheck + sql
 	}
 	err := s.exec(ctx, sql+mark)
 	if err == nil {
