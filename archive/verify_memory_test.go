@@ -53,8 +53,8 @@ func TestVerifyLongWindows(t *testing.T) {
 
 // TestVerifyWindowsAskedFor gives every zstd frame of an archive a window of
 // 128 MiB, as a flipped bit may. Nothing in it is so long, and no memory may be
-// taken for it. (The library takes it at once, which made a heap of 445 MB in a
-// run of TestTorture.)
+// taken for it. (A run of TestTorture once had a heap of 445 MB. That frames asked
+// for such windows is a guess at the cause.)
 func TestVerifyWindowsAskedFor(t *testing.T) {
 	b := fixtureBytes(t, "18/c-zstd")
 	frames := 0

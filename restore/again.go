@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -115,6 +117,7 @@ func (w *work) insist(ctx context.Context, f func(*session) error) error {
 				return err
 			}
 			slot.opened(session)
+			w.unsure = true
 		}
 		err := f(slot.session)
 		if err == nil || !slot.session.lost() || ctx.Err() != nil || n == attempts-1 || w.opts.SingleTransaction {
@@ -143,6 +146,9 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 	}
 	for n := 0; ; n++ {
 		w.exec.run(ctx, s, t)
+		if t.err != nil && t.doubt && errors.Is(t.err.Err, archive.ErrPassed) {
+			t.err.Err = fmt.Errorf("the connection was lost while the data were loaded, and they cannot be read again: %w", t.err.Err)
+		}
 		if t.err == nil || s.lost() || ctx.Err() != nil {
 			return
 		}
@@ -165,13 +171,6 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		t.err, t.rows = nil, 0
 		t.bytes.Store(0)
 		pause(ctx, backoff(n))
-	}
-}
-
-// journalFailure notes a failure that counts. It is told in any case.
-func (w *work) journalFailure(ctx context.Context, s *session, e *StepError) {
-	if e = w.opts.foremost(e); !w.opts.ignores(e) {
-		_ = w.exec.journal.fail(ctx, s, e)
 	}
 }
 
@@ -236,14 +235,22 @@ func (t *task) knows(d doneStep) {
 			t.setDone(i)
 		}
 	}
+	for part := range d.parts {
+		if t.step.Action == ActionCreate && part >= partsApart {
+			t.didApart([]int64{part})
+		}
+	}
+	t.noted = slices.Collect(maps.Keys(d.parts))
+	if t.partly { // the notes of its parts are forgotten when it is begun
+		t.noted = nil
+	}
 }
 
 // requeue takes back what a lost connection has left in doubt, to be done
-// again as far as the journal says. Without a journal nobody knows; data that
-// came from a stream are gone; and what has cost several connections is not
-// tried for ever.
+// again as far as the journal says. Without a journal nobody knows; and what
+// has cost several connections is not tried for ever.
 func (w *work) requeue(ctx context.Context, t *task) bool {
-	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || t.step.FromStream || isArchiveError(t.err) {
+	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || isArchiveError(t.err) {
 		return false
 	}
 	if w.losses[t.step.ID] >= attempts-1 && !t.unsent {

@@ -236,6 +236,7 @@ func (a *ahead) book(answers []answer) (again bool) {
 		switch {
 		case err == nil && part >= 0:
 			t.setDone(part)
+			t.note(int64(part))
 			t.rows += answers[i].rows
 		case err == nil:
 		case part < 0 && isServerError(err):

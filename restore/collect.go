@@ -90,6 +90,9 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 		w.succeeded(s, t, took)
 		return
 	}
+	if len(t.noted) > 0 {
+		w.booked = append(w.booked, booked{step: t.step, failed: true, parts: t.noted})
+	}
 	if root := w.rootOf(t.step); root != nil { // it was sent before that had failed
 		w.skip(t.step, root, w.sched.Done(t.step.ID, OutcomeFailed))
 		return
@@ -106,7 +109,7 @@ func (w *work) succeeded(s *slot, t *task, took time.Duration) {
 	if t.counted && t.archived != t.rows {
 		w.refused = append(w.refused, RowCount{Entry: t.step.Entry, Loaded: t.rows, Archive: t.archived})
 	}
-	w.booked = append(w.booked, booked{t.step, t.rows, t.bytes.Load()})
+	w.booked = append(w.booked, booked{step: t.step, rows: t.rows, bytes: t.bytes.Load(), counted: t.counted})
 	w.learn(t.step, took)
 	if !t.step.Quick {
 		w.full = 0

@@ -96,6 +96,10 @@ func (x *executor) create(ctx context.Context, s *session, t *task) bool {
 		if st.Role != RoleCreate || t.isDone(i) {
 			continue
 		}
+		if parts := x.begunApart(t, i); parts != nil {
+			there = x.createApart(ctx, s, t, i, parts) && there
+			continue
+		}
 		err := x.do(ctx, s, t, i)
 		if isPublic(t.step.Entry) && alreadyExists(err) && !x.inTransaction(t) {
 			// Every database has it; pg_dump before 11 makes it all the same.
@@ -149,6 +153,7 @@ func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
 	err := s.exec(ctx, sql+mark)
 	if err == nil {
 		t.setDone(i)
+		t.note(partOf(t.step, i))
 	}
 	return err
 }
@@ -157,38 +162,87 @@ func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
 // that it is done: the server refuses it there, or it changes who speaks.
 func isAlone(s *Step, sql string) bool {
 	switch s.Entry.Kind {
-	case toc.Database, toc.DatabaseProperties, toc.Subscription:
+	case toc.Database, toc.DatabaseProperties:
 		return true
+	case toc.Subscription:
+		// What the server refuses in a transaction is to make a slot on the
+		// publisher, and without a connection it makes none
+		// (CreateSubscription in src/backend/commands/subscriptioncmds.c).
+		return strings.HasPrefix(sql, "CREATE ") && !strings.Contains(sql, "(connect = false")
 	}
 	return strings.Contains(sql, "SET SESSION AUTHORIZATION")
 }
 
 // createApart sends the statements of a definition one by one, in one
 // transaction. Only the first that is no setting makes the object; of the
-// others any may fail.
+// others any may fail. What did not is noted, so that only the rest is tried
+// another time.
 func (x *executor) createApart(ctx context.Context, s *session, t *task, i int, parts []string) bool {
-	made := false
-	before := "BEGIN; "
-	for _, sql := range parts {
-		if !made && firstWords(sql)[0] != "SET" {
-			if err := s.exec(ctx, before+sql); !t.fail(sql+";\n", RoleCreate, err) {
+	if !t.fail("BEGIN", RoleCreate, s.exec(ctx, "BEGIN")) {
+		return false
+	}
+	made, all := false, true
+	var did []int64
+	for n, sql := range parts {
+		part := partApart(i, n)
+		isSetting := firstWords(sql)[0] == "SET"
+		switch {
+		case t.apart[part]:
+			made = true
+		case !made && !isSetting:
+			if err := s.exec(ctx, sql+x.journal.markPart(t.step, part)); !t.fail(sql+";\n", RoleCreate, err) {
 				_ = s.exec(ctx, "ROLLBACK")
 				return alreadyExists(err)
 			}
-			made, before = true, ""
-			continue
-		}
-		err := s.exec(ctx, before+"SAVEPOINT pgarc; "+sql)
-		before = ""
-		if !t.fail(sql+";\n", RoleAlter, err) && !s.lost() {
-			_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc")
+			made, did = true, append(did, part)
+		default:
+			note := ""
+			if !isSetting { // which has to be made each time
+				note = x.journal.markPart(t.step, part)
+			}
+			if !t.fail(sql+";\n", RoleAlter, s.exec(ctx, "SAVEPOINT pgarc; "+sql+note)) {
+				all = false
+				_ = s.exec(ctx, "ROLLBACK TO SAVEPOINT pgarc") // in vain if the connection is lost
+			} else if !isSetting {
+				did = append(did, part)
+			}
 		}
 	}
 	mark := ""
-	if t.err == nil {
+	if all {
 		mark = x.journal.mark(t.step, int64(i))
 	}
-	return t.fail("COMMIT", RoleCreate, s.exec(ctx, mark+"; COMMIT"))
+	if !t.fail("COMMIT", RoleCreate, s.exec(ctx, mark+"; COMMIT")) {
+		return false
+	}
+	t.didApart(did)
+	if all {
+		t.setDone(i)
+		t.note(int64(i))
+	}
+	return true
+}
+
+// didApart notes statements of a definition as done.
+func (t *task) didApart(parts []int64) {
+	for _, part := range parts {
+		if t.apart == nil {
+			t.apart = make(map[int64]bool)
+		}
+		t.apart[part] = true
+		t.note(part)
+	}
+}
+
+// begunApart returns the statements of a definition of which an earlier try has
+// done some; else nil.
+func (x *executor) begunApart(t *task, i int) []string {
+	for part := range t.apart {
+		if part/partsApart == int64(i)+1 {
+			return script.SplitStatements(t.step.Statements[i].SQL, x.toc.StdStrings)
+		}
+	}
+	return nil
 }
 
 // settings sends what has to be set before an entry. A tablespace that does

@@ -119,10 +119,11 @@ func (x *executor) insertAll(ctx context.Context, s *session, t *task, b *insert
 	if len(b.sql) == 0 {
 		return
 	}
-	mark := x.journal.mark(t.step, b.first*insertRun+int64(len(b.sql)))
+	mark := x.journal.markPart(t.step, b.first*insertRun+int64(len(b.sql)))
 	results, err := s.conn.Exec(ctx, strings.Join(b.sql, "")+mark).ReadAll()
 	if err == nil {
-		t.rows += rowsOf(results, mark)
+		t.rows += rowsOf(results, len(b.sql))
+		t.note(b.first*insertRun + int64(len(b.sql)))
 		return
 	}
 	if len(b.sql) == 1 || x.inTransaction(t) || s.lost() || ctx.Err() != nil || isTwice(err) {
@@ -130,10 +131,11 @@ func (x *executor) insertAll(ctx context.Context, s *session, t *task, b *insert
 		return
 	}
 	for i, sql := range b.sql {
-		mark := x.journal.mark(t.step, (b.first+int64(i))*insertRun+1)
+		mark := x.journal.markPart(t.step, (b.first+int64(i))*insertRun+1)
 		results, err := s.conn.Exec(ctx, sql+mark).ReadAll()
 		if t.fail(sql, RoleLoad, err) {
-			t.rows += rowsOf(results, mark)
+			t.rows += rowsOf(results, 1)
+			t.note((b.first+int64(i))*insertRun + 1)
 		}
 	}
 }
@@ -146,14 +148,11 @@ func (x *executor) noteInserted(ctx context.Context, s *session, t *task) error 
 	return s.exec(ctx, x.journal.markRows(t.step, insertsDone, t.rows))
 }
 
-// rowsOf counts the rows that commands have inserted; the last result is that
-// of the mark, if there is one.
-func rowsOf(results []*pgconn.Result, mark string) int64 {
-	if mark != "" && len(results) > 0 {
-		results = results[:len(results)-1]
-	}
+// rowsOf counts the rows that commands have inserted. What their mark has
+// inserted follows.
+func rowsOf(results []*pgconn.Result, commands int) int64 {
 	var n int64
-	for _, r := range results {
+	for _, r := range results[:min(commands, len(results))] {
 		if r.Err == nil {
 			n += r.CommandTag.RowsAffected()
 		}

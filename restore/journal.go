@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -68,12 +69,16 @@ CREATE TABLE pgarc_journal.running (
 );`
 
 // A journal notes what is done in the database itself. It is safe for
-// concurrent use; what it knew at the beginning does not change.
+// concurrent use; what it knew at the beginning does not change, but for what
+// has failed.
 type journal struct {
 	done map[string]doneStep // by key: what an earlier run has done
 	std  bool                // standard_conforming_strings of the sessions
 
 	unlogged map[string]bool // keys of steps whose work a crash undoes
+
+	mu     sync.Mutex
+	failed map[string]bool // keys of steps whose failure is noted, or was
 }
 
 type doneStep struct {
@@ -126,7 +131,7 @@ func (j *journal) mark(s *Step, part int64) string {
 	if j == nil {
 		return ""
 	}
-	return "\n;INSERT INTO " + j.table(s) + " (step, part) VALUES (" + script.Literal(s.Key, j.std) + ", " + strconv.FormatInt(part, 10) + ");"
+	return j.markPart(s, part) + j.mends(s) + durable(s)
 }
 
 // markRows does the same for data.
@@ -135,7 +140,25 @@ func (j *journal) markRows(s *Step, part, rows int64) string {
 		return ""
 	}
 	return "\n;INSERT INTO " + j.table(s) + " (step, part, rows) VALUES (" + script.Literal(s.Key, j.std) + ", " +
-		strconv.FormatInt(part, 10) + ", " + strconv.FormatInt(rows, 10) + ");"
+		strconv.FormatInt(part, 10) + ", " + strconv.FormatInt(rows, 10) + ");" + j.mends(s) + durable(s)
+}
+
+// markPart is mark for a part with which the step is not done: one of several
+// statements of a definition, or a run of INSERT commands.
+func (j *journal) markPart(s *Step, part int64) string {
+	if j == nil {
+		return ""
+	}
+	return "\n;INSERT INTO " + j.table(s) + " (step, part) VALUES (" + script.Literal(s.Key, j.std) + ", " + strconv.FormatInt(part, 10) + ");"
+}
+
+// durable lets the commit of data that come from a stream be waited for: a
+// server that crashes must not lose what cannot be read again.
+func durable(s *Step) string {
+	if !s.FromStream {
+		return ""
+	}
+	return "SELECT pg_catalog.set_config('synchronous_commit', 'on', true) WHERE pg_catalog.current_setting('synchronous_commit') = 'off';"
 }
 
 func (j *journal) table(s *Step) string {
@@ -222,23 +245,6 @@ func (j *journal) about(step *Step) string {
 		name = step.Entry.Namespace + "." + name
 	}
 	return script.Literal(step.Key, j.std) + ", " + script.Literal(string(step.Entry.Kind), j.std) + ", " + script.Literal(name, j.std)
-}
-
-// fail notes a failure.
-func (j *journal) fail(ctx context.Context, s *session, e *StepError) error {
-	if j == nil || s.lost() {
-		return nil
-	}
-	message, state, sql := e.Reason(), e.SQLState(), e.SQL
-	if pg := e.PgError(); pg != nil {
-		message = pg.Message
-	}
-	if hidesSecrets(e.Step.Entry.Kind) {
-		sql = ""
-	}
-	return s.exec(ctx, "DELETE FROM pgarc_journal.failed WHERE step = "+script.Literal(e.Step.Key, j.std)+
-		"; INSERT INTO pgarc_journal.failed (step, kind, name, message, sqlstate, sql) VALUES ("+j.about(e.Step)+", "+
-		script.Literal(message, j.std)+", "+script.Literal(state, j.std)+", "+script.Literal(sql, j.std)+")")
 }
 
 // hidesSecrets reports whether definitions of a kind may hold passwords.

@@ -22,7 +22,7 @@ func (w *work) openJournal(ctx context.Context, s *session) error {
 		}
 		return nil
 	}
-	j := &journal{std: s.stdStrings, unlogged: w.plan.unlogged(w.archive.TOC)}
+	j := &journal{std: s.stdStrings, unlogged: w.plan.unlogged(w.archive.TOC), failed: make(map[string]bool)}
 	pid, err := w.lockJournal(ctx, j) // first: what is read then is not being changed
 	if err != nil {
 		return err
@@ -100,11 +100,19 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 		return fmt.Errorf("read the journal: %w", err)
 	}
 	j.done = doneSteps(rows)
+	if err := j.readFailed(ctx, s); err != nil {
+		return fmt.Errorf("read the journal: %w", err)
+	}
 	if err := w.undoAfterData(ctx, s, j.done); err != nil {
 		return err
 	}
 	w.exec.journal = j
-	if err := s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()); err != nil {
+	if err := w.forgetOver(ctx, s); err != nil {
+		return fmt.Errorf("go on with the journal: %w", err)
+	}
+	// Waited for, and so is all that the earlier run has done: a server that
+	// crashes now must not lose what this one takes for done.
+	if err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()+"; COMMIT"); err != nil {
 		return fmt.Errorf("go on with the journal: %w", err)
 	}
 	return j.register(ctx, s)
@@ -312,6 +320,12 @@ func partOf(s *Step, i int) int64 {
 	return int64(i)
 }
 
+// partApart is the number of the nth statement of a definition that was sent
+// statement by statement: the ith of the step.
+func partApart(i, n int) int64 { return int64(i+1)*partsApart + int64(n) }
+
+const partsApart = 1 << 20
+
 // lastAfter returns which statement of a step is the last after its data, or
 // -1.
 func lastAfter(s *Step) int {
@@ -383,5 +397,8 @@ func (w *work) closeJournal(ctx context.Context, s *session) error {
 		return err
 	}
 	w.result.Journal = true
+	if err := w.noteFailures(ctx, s); err != nil {
+		return err
+	}
 	return s.exec(ctx, "UPDATE pgarc_journal.restore SET ended = pg_catalog.clock_timestamp(), pid = NULL; DELETE FROM pgarc_journal.running")
 }

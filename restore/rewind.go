@@ -3,6 +3,7 @@ package restore
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/pgarc/pgarc/archive"
@@ -15,14 +16,20 @@ import (
 // to compare what is thought to be done with the journal, and to go on from
 // what it says.
 
-// booked is a step that ended well.
+// booked is a step that ended: well, or with a part of it done.
 type booked struct {
 	step        *Step
 	rows, bytes int64
+	counted     bool    // its rows were compared with the archive's
+	failed      bool    // it did not end well
+	parts       []int64 // if so: what the journal has of it
 }
 
 // in reports whether a journal has what a step did in it.
 func (b booked) in(done map[string]doneStep) bool {
+	if b.failed {
+		return !slices.ContainsFunc(b.parts, func(part int64) bool { return !done[b.step.Key].parts[part] })
+	}
 	return stepDone(b.step, done[b.step.Key]) || len(stepParts(b.step)) == 0
 }
 
@@ -107,48 +114,90 @@ func (w *work) makeSure(ctx context.Context) error {
 // rewind begins again from what the journal has. What failed is tried once
 // more: it may have failed because of what was lost.
 func (w *work) rewind(done map[string]doneStep) error {
-	if w.stream != nil {
-		return fmt.Errorf("the server has lost what it had committed last, and %w", errStreamOver)
-	}
 	w.exec.journal.done = done
-	var kept []booked
-	have := make(map[StepID]booked)
-	for i, b := range w.booked {
-		if i < len(w.booked)-len(journaled(w.booked)) || stepDone(b.step, done[b.step.Key]) {
-			kept, have[b.step.ID] = append(kept, b), b
-		}
+	have, err := w.keepBooked(done)
+	if err != nil {
+		return err
 	}
-	w.notice(fmt.Sprintf("the server has lost its last commits: doing %d steps again", len(w.booked)-len(kept)))
-	w.booked = kept
+	over, passed := w.over(), w.passed(have)
+	w.notice("the server has lost its last commits: doing again what they did, and what had failed")
 	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
-	w.made, w.roots = make(map[toc.DumpID]bool), make(map[StepID]*Step)
-	w.ends, w.stored = 0, 0
+	w.forgetResults(func(s *Step) bool { return passed(s) || over(s) })
 	r := &w.result
-	r.Steps, r.Restored, r.Earlier, r.Rows, r.Bytes, r.Skipped = len(w.plan.Steps), 0, 0, 0, 0, nil
-	over := w.over()
-	r.Failed = slices.DeleteFunc(r.Failed, func(e *StepError) bool { return !over(e.Step) })
 	for _, s := range w.plan.Steps {
 		b, ok := have[s.ID]
 		failed := slices.ContainsFunc(r.Failed, func(e *StepError) bool { return e.Step == s })
-		switch {
-		case failed:
-		case ok || w.earlier[s.ID] || over(s):
-		default:
+		if !ok && !failed && !w.earlier[s.ID] && !over(s) && !passed(s) {
 			continue
 		}
 		w.complete(s)
 		switch {
 		case w.earlier[s.ID]:
 			r.Earlier++
-		case !failed:
+		case !failed && !passed(s):
 			r.Restored++
 		}
 		r.Rows, r.Bytes = r.Rows+b.rows, r.Bytes+b.bytes
+		if b.counted {
+			w.tablesCounted++
+		}
 		if s.Action.IsData() {
 			w.stored += max(s.Entry.DataSize, 0)
 		}
 	}
+	w.arriveAgain()
 	return nil
 }
 
-var errStreamOver = fmt.Errorf("%w: a stream cannot be read again", archive.ErrNotSeekable)
+// keepBooked keeps of the books what the journal has, and returns it by step.
+// Data that came from a stream should be among it: their commits are waited
+// for.
+func (w *work) keepBooked(done map[string]doneStep) (map[StepID]booked, error) {
+	var kept []booked
+	have := make(map[StepID]booked)
+	before := len(w.booked) - len(journaled(w.booked)) // there was a journal
+	for i, b := range w.booked {
+		switch {
+		case b.failed: // it is tried again
+		case i < before || stepDone(b.step, done[b.step.Key]):
+			kept, have[b.step.ID] = append(kept, b), b
+		case b.step.FromStream && len(stepParts(b.step)) > 0:
+			return nil, fmt.Errorf("%s: %w", b.step, ErrStreamLost)
+		}
+	}
+	w.booked = kept
+	return have, nil
+}
+
+// ErrStreamLost says that a server has lost data that came from a stream, though
+// it had said that they were written down: it does not do that (fsync = off), or
+// it is a standby that has taken over.
+var ErrStreamLost = fmt.Errorf("the server has lost data that it had committed, and a stream cannot be read again: %w", archive.ErrNotSeekable)
+
+// passed says which steps have ended without their data, which a stream does
+// not bring again: what came of them stays.
+func (w *work) passed(have map[StepID]booked) func(*Step) bool {
+	before := w.sched
+	return func(s *Step) bool {
+		_, ok := have[s.ID]
+		return s.FromStream && !ok && !w.earlier[s.ID] && before.ended(s.ID)
+	}
+}
+
+// forgetResults begins to count anew, but for what stays.
+func (w *work) forgetResults(stays func(*Step) bool) {
+	r := &w.result
+	r.Steps, r.Restored, r.Earlier, r.Rows, r.Bytes = len(w.plan.Steps), 0, 0, 0, 0
+	w.ends, w.stored, w.tablesCounted = 0, 0, 0
+	w.made = make(map[toc.DumpID]bool)
+	goes := func(s *Step) bool { return !stays(s) }
+	goesError := func(e *StepError) bool { return goes(e.Step) }
+	goesSkip := func(s Skip) bool { return goes(s.Step) }
+	r.Failed, r.Ignored = slices.DeleteFunc(r.Failed, goesError), slices.DeleteFunc(r.Ignored, goesError)
+	r.Skipped, r.IgnoredSkips = slices.DeleteFunc(r.Skipped, goesSkip), slices.DeleteFunc(r.IgnoredSkips, goesSkip)
+	maps.DeleteFunc(w.roots, func(id StepID, _ *Step) bool { return goes(w.plan.Steps[id]) })
+	maps.DeleteFunc(w.ignored, func(id StepID, _ bool) bool { return goes(w.plan.Steps[id]) })
+	w.refused = slices.DeleteFunc(w.refused, func(c RowCount) bool {
+		return !slices.ContainsFunc(w.booked, func(b booked) bool { return b.step.Entry == c.Entry && b.counted })
+	})
+}

@@ -129,12 +129,9 @@ func settingList(settings []Setting) string {
 }
 
 // flush makes the server write down all that was committed. Sessions do not
-// wait for that while they work.
+// wait for that while they work, by their own choice or the server's.
 func (w *work) flush(ctx context.Context, s *session) error {
-	if !slices.ContainsFunc(w.settings, func(s Setting) bool { return s.Name == "synchronous_commit" }) {
-		return nil
-	}
 	// A transaction with an id writes a commit record, and waits for it and
 	// all before it.
-	return s.exec(ctx, "SET synchronous_commit = on; SELECT pg_catalog.txid_current()")
+	return s.exec(ctx, "SELECT pg_catalog.set_config('synchronous_commit', 'on', false) WHERE pg_catalog.current_setting('synchronous_commit') = 'off'; SELECT pg_catalog.txid_current()")
 }

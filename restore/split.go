@@ -199,7 +199,7 @@ func (c *splitCopy) copyPart(ctx context.Context, s *session, text *rowPart) (n 
 // the server writes them down.
 func (c *splitCopy) commit(ctx context.Context) {
 	for n := len(c.sessions) - 1; n >= 0; n-- {
-		mark := c.journal.mark(c.task.step, int64(-n))
+		mark := c.journal.markPart(c.task.step, int64(-n))
 		if n == 0 {
 			mark = c.journal.markRows(c.task.step, int64(c.part), c.rows)
 		}

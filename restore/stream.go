@@ -57,6 +57,7 @@ func (p *Plan) streamed() {
 // arrive takes what the feeder brings.
 func (w *work) arrive(e *toc.Entry) {
 	if e == nil {
+		w.streamEnded = true
 		for _, s := range w.plan.Steps { // they will find that there is nothing
 			w.sched.Arrived(s.ID)
 		}
@@ -70,6 +71,16 @@ func (w *work) arrive(e *toc.Entry) {
 		}
 	}
 	w.answer(e) // not wanted
+}
+
+// arriveAgain tells a new scheduler where the stream stands.
+func (w *work) arriveAgain() {
+	switch {
+	case w.streamEnded:
+		w.arrive(nil)
+	case w.feeder != nil && w.feeder.at != nil:
+		w.arrive(w.feeder.at)
+	}
 }
 
 // answer lets the feeder go on, if it stands at the entry.

@@ -10,10 +10,12 @@ import (
 // A task is a step under way. Its counters may be read while it runs.
 type task struct {
 	step        *Step
-	fresh       bool   // for data: this restore has made the table
-	done        []bool // statements that need not be sent (again); nil: none
-	rows        int64  // loaded; only once the task has ended
-	archived    int64  // rows of COPY text in the archive, if they were counted
+	fresh       bool           // for data: this restore has made the table
+	done        []bool         // statements that need not be sent (again); nil: none
+	apart       map[int64]bool // parts of statements that an earlier try has done; see partApart
+	noted       []int64        // what of it the journal has: the part that was noted last, or all
+	rows        int64          // loaded; only once the task has ended
+	archived    int64          // rows of COPY text in the archive, if they were counted
 	counted     bool
 	bytes       atomic.Int64   // of data sent
 	data        atomic.Value   // what is read: an *archive.Data or an archive.LargeObject
@@ -70,6 +72,10 @@ func (t *task) setDone(i int) {
 	}
 	t.done[i] = true
 }
+
+// note says that the journal has a part of the step. The last is enough: a
+// server that has that, has all that was committed before.
+func (t *task) note(part int64) { t.noted = []int64{part} }
 
 // fail records a failure. Those after the first are kept with it: each may be
 // of another class.

@@ -23,12 +23,13 @@ type work struct {
 	stream *archive.Reader // the archive, if its data come in their own order; else nil
 	exec   executor
 
-	sched   *Scheduler
-	slots   []*slot
-	ended   chan *slot
-	opened  chan *toc.Entry // whose data a worker has taken from the stream
-	feeder  *feeder         // nil: not a stream, or at its end
-	notices chan string
+	sched       *Scheduler
+	slots       []*slot
+	ended       chan *slot
+	opened      chan *toc.Entry // whose data a worker has taken from the stream
+	feeder      *feeder         // nil: not a stream
+	streamEnded bool            // it brings no more
+	notices     chan string
 
 	result       Result
 	begun        time.Time
@@ -43,7 +44,7 @@ type work struct {
 	archive      *archive.Reader
 	losses       map[StepID]int  // how often a step has lost its connection
 	doubts       map[StepID]bool // steps of which a lost connection may have done something
-	booked       []booked        // steps that ended well, in that order; only ever appended to
+	booked       []booked        // steps that have done something, in the order of their ends; only ever appended to
 	earlier      map[StepID]bool // steps that an earlier run had done
 	unsure       bool            // a connection was lost: the server may have lost commits
 	rewinds      bool            // it has: once nothing runs, go on as the journal says

@@ -78,6 +78,9 @@ func hints(err error) []string {
 	if errors.Is(err, restore.ErrNoRestore) {
 		return oneHint("is it this database? a restore that is done has dropped its journal; --no-journal and -1 keep none")
 	}
+	if errors.Is(err, restore.ErrStreamLost) {
+		return oneHint("begin anew, into an empty database or with --restart --clean --if-exists; --spool DIR keeps the archive in a file for the time of the restore")
+	}
 	if errors.Is(err, restore.ErrPooler) {
 		return oneHint("connect to the server itself, at its own port; or give --pooler if it pools whole sessions (pool_mode = session)")
 	}

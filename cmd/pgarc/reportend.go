@@ -16,6 +16,7 @@ type ending struct {
 	status    int             // exit status
 	rules     string          // how failures were treated
 	goOn      string          // the command that goes on with the restore
+	piped     bool            // the archive came through a pipe
 	failedSQL string          // the file that has what was left; empty: none
 }
 
@@ -52,8 +53,15 @@ func (e ending) writeNext(w *bufio.Writer, quiet bool) {
 	}
 	if e.result.Journal && e.goOn != "" {
 		fmt.Fprintf(w, "pgarc: to go on with what is left: %s\n", visible(e.goOn))
+		if e.piped {
+			fmt.Fprintln(w, pipedHint)
+		}
 	}
 }
+
+// pipedHint says what --resume needs where the archive is standard input.
+const pipedHint = "pgarc: hint: that takes the same archive through the pipe once more, and what a new pg_dump writes is another; " +
+	"if it is gone, dump into a file, and pgarc restore FILE --missing restores what the database lacks"
 
 // advice is what to do about failures of a class.
 var advice = [...]struct {

@@ -108,7 +108,7 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 	result, err := restore.Run(ctx, a, cfg, opts)
 	silence()
 	err = restoreError(ctx, name, err)
-	end := ending{result: result, err: err, status: o.exitStatus(result, err), rules: o.rules(), goOn: opts.Command}
+	end := ending{result: result, err: err, status: o.exitStatus(result, err), rules: o.rules(), goOn: opts.Command, piped: a.Streaming()}
 	end.failedSQL = o.writeFailedSQL(rep, opts, o.selected.TOC, end)
 	unwritten := o.fileReport(env, name, a, cfg, entries, end)
 	unwritten = errors.Join(unwritten, rep.finish(end))
