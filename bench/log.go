@@ -130,7 +130,7 @@ func seconds(s string) time.Duration {
 
 var (
 	// What may come before the statement that matters: blanks, comments, the start of a transaction, settings.
-	prefixRE     = regexp.MustCompile(`^(\s+|--[^\n]*\n|/\*.*?\*/|(?i:BEGIN|START TRANSACTION|SET) ?[^;]*;)+`)
+	prefixRE     = regexp.MustCompile(`^(\s+|--[^\n]*\n|/\*.*?\*/|(?i:BEGIN|START TRANSACTION|SET|SELECT pg_catalog.set_config) ?[^;]*;)+`)
 	alterTableRE = regexp.MustCompile(`^ALTER (FOREIGN )?TABLE `)
 	loadRE       = regexp.MustCompile(`^(TRUNCATE|COPY)\b`)
 	copyRE       = regexp.MustCompile(`(?m)(^|;)\s*COPY [^;]* FROM STDIN`)

@@ -72,6 +72,7 @@ func TestPhaseOf(t *testing.T) {
 		"ALTER TABLE ONLY public.t\n    ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES public.u(id);":         ForeignKey,
 		"SET search_path TO ''; ALTER TABLE t ADD CONSTRAINT f FOREIGN KEY (a) REFERENCES u(id) NOT VALID": ForeignKey,
 		"ALTER TABLE public.t VALIDATE CONSTRAINT f":                                                       ForeignKey,
+		"SELECT pg_catalog.set_config('random_page_cost', '1', true); ALTER TABLE public.t VALIDATE CONSTRAINT f":                                                       ForeignKey,
 		"ALTER TABLE ONLY t ADD CONSTRAINT c CHECK (a > 0);":                                               Other,
 		"VACUUM (FREEZE) public.t":                                                                         Vacuum,
 		"ANALYZE public.t":                                                                                 Vacuum,
