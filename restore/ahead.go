@@ -58,6 +58,9 @@ func (s *session) sendAhead(ctx context.Context, queries []query, awaits func(i 
 		if lost == nil {
 			awaits(i)
 			lost = s.receive(ctx, &answers[i])
+			if isServerError(lost) { // it says goodbye, and nothing of the query
+				lost = fmt.Errorf("%w: %s", errConnectionLost, reason(lost))
+			}
 		}
 		if lost != nil {
 			answers[i].err = lost

@@ -80,6 +80,27 @@ func TestLostBatch(t *testing.T) {
 	}
 }
 
+// TestLostAhead: the loss of a connection, again and again, by one of many
+// statements that were sent together is that one's failure only.
+func TestLostAhead(t *testing.T) {
+	s := server(t)
+	path := dumped(t, s, `DO $$ BEGIN FOR i IN 1..30 LOOP EXECUTE format('CREATE TABLE public.t%s (a int)', i); END LOOP; END $$; CREATE TABLE public.t15x ()`)
+	db := scratchtest.Database(t, s)
+	psql(t, s, db, `
+		CREATE FUNCTION public.kill() RETURNS event_trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM pg_terminate_backend(pg_backend_pid()) FROM pg_event_trigger_ddl_commands() WHERE object_identity = 'public.t15x';
+		END $$;
+		CREATE EVENT TRIGGER killer ON ddl_command_end EXECUTE FUNCTION public.kill()`)
+	r := run(t, s, path, db, restore.Options{Jobs: 2})
+	if len(r.Failed) != 1 || r.Failed[0].Step.Entry.Tag != "t15x" {
+		t.Errorf("failed %v; want t15x only", r.Failed)
+	}
+	if n := strings.TrimSpace(psql(t, s, db, `SELECT count(*) FROM pg_class WHERE relkind = 'r' AND relname ~ '^t[0-9]+$'`)); n != "30" {
+		t.Errorf("%s of the other 30 tables are there", n)
+	}
+}
+
 // TestTriggersEnabledAgain: where the role of -S cannot be taken, the data are
 // not loaded, and what was disabled all the same is enabled again.
 func TestTriggersEnabledAgain(t *testing.T) {
