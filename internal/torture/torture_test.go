@@ -16,6 +16,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 )
 
 // few is how many of each kind make test does.
@@ -168,8 +170,8 @@ func isKilled(err error) bool {
 // during runs the restore, and disturb again and again while it does.
 func (tr *trial) during(t *testing.T, target string, disturb func(ctx context.Context)) {
 	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
 	ended := make(chan struct{})
+	defer func() { cancel(); <-ended }() // whatever was broken is whole for the next
 	go func() {
 		defer close(ended)
 		for ctx.Err() == nil {
@@ -191,10 +193,30 @@ func (tr *trial) during(t *testing.T, target string, disturb func(ctx context.Co
 func (tr *trial) untouched(t *testing.T) bool {
 	t.Helper()
 	if tr.create {
-		return tr.connect(t, "postgres").must(t, "SELECT 1 FROM pg_database WHERE datname = '"+tr.database+"'") == nil
+		return tr.ask(t, "postgres", "SELECT 1 FROM pg_database WHERE datname = '"+tr.database+"'") == nil
 	}
-	return tr.connect(t, tr.database).must(t, `SELECT 1 FROM pg_class WHERE oid >= 16384
+	return tr.ask(t, tr.database, `SELECT 1 FROM pg_class WHERE oid >= 16384
 		UNION ALL SELECT 1 FROM pg_namespace WHERE oid >= 16384 UNION ALL SELECT 1 FROM pg_largeobject_metadata`) == nil
+}
+
+// ask asks a server that may be away at the moment.
+func (tr *trial) ask(t *testing.T, database, sql string) [][]string {
+	t.Helper()
+	var err error
+	for range 300 {
+		var c *pgconn.PgConn
+		var rows [][]string
+		if c, err = pgconn.Connect(t.Context(), tr.server.ConnString(database)); err == nil {
+			rows, err = conn{c}.query(t.Context(), sql)
+			c.Close(t.Context())
+		}
+		if err == nil {
+			return rows
+		}
+		time.Sleep(200 * time.Millisecond)
+	}
+	t.Fatal(err)
+	return nil
 }
 
 func sleep(ctx context.Context, d time.Duration) bool {
