@@ -2,7 +2,6 @@ package restore
 
 import (
 	"context"
-	"slices"
 	"strings"
 
 	"github.com/pgarc/pgarc/script"
@@ -94,7 +93,8 @@ func (w *work) forgetOver(ctx context.Context, s *session) error {
 }
 
 // noteFailures notes the failures that the journal lacks: a connection was lost
-// before they could be noted, or a server that crashed has lost the note.
+// before they could be noted, or a server that crashed has lost the note. Where
+// there is no room for it, they are told in any case.
 func (w *work) noteFailures(ctx context.Context, s *session) error {
 	if len(w.result.Failed) == 0 {
 		return nil
@@ -103,9 +103,11 @@ func (w *work) noteFailures(ctx context.Context, s *session) error {
 	if err := j.readFailed(ctx, s); err != nil {
 		return err
 	}
-	lacking := slices.Clone(w.result.Failed)
-	for _, e := range slices.DeleteFunc(lacking, func(e *StepError) bool { return j.hasFailed(e.Step.Key) }) {
-		if err := j.fail(ctx, s, e); err != nil {
+	for _, e := range w.result.Failed {
+		if j.hasFailed(e.Step.Key) {
+			continue
+		}
+		if err := j.fail(ctx, s, e); err != nil && s.lost() {
 			return err
 		}
 	}
