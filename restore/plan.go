@@ -32,6 +32,7 @@ func NewPlan(sel *toc.Selected, opts Options) (*Plan, error) {
 	}
 	p.attachBottomUp()
 	p.cloneTriggersFirst()
+	p.rowSecurityAfterKeys()
 	p.marksLast()
 	p.afterAnalyze()
 	p.attachAfterIndexes()

@@ -166,7 +166,7 @@ func TestPlanDependencies(t *testing.T) {
 		{15, []toc.DumpID{7}, "a trigger would fire for rows loaded into partitions"},
 		{16, []toc.DumpID{7, 8, 9, 13, 14}, "a foreign key to a partitioned table checks its partitions"},
 		{17, []toc.DumpID{7, 8}, "a foreign key of a partitioned table checks its partitions"},
-		{24, []toc.DumpID{8}, "row security would hide rows from the load"},
+		{24, []toc.DumpID{8, 16, 17}, "row security would hide rows from the load, and from the check of foreign keys"},
 	} {
 		if got := waitsFor(p, c.id); !slices.Equal(got, c.waits) {
 			t.Errorf("entry %d waits for %v, want %v: %s", c.id, got, c.waits, c.why)
