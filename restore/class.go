@@ -98,6 +98,9 @@ func (e *StepError) Class() Class {
 	case "58P01": // undefined_file: a library of functions in C
 		return ClassExtension
 	case "0A000", "42601": // feature_not_supported, syntax_error
+		if setsOwner(e.SQL) {
+			return ClassOwnership // of a sequence, which has to be that of its table (ATExecChangeOwner)
+		}
 		return ClassUnsupported
 	}
 	if alreadyExists(e.Err) {

@@ -37,12 +37,13 @@ type textReporter struct {
 	lastPlain time.Time
 	entries   tally
 	noticed   map[string]bool
+	owners    map[string]bool // what was said of owners
 }
 
 // newTextReporter returns a reporter to env's stderr.
 func newTextReporter(env *env, verbose, quiet bool) *textReporter {
 	r := &textReporter{w: env.stderr, verbose: verbose, quiet: quiet,
-		entries: make(tally), noticed: make(map[string]bool)}
+		entries: make(tally), noticed: make(map[string]bool), owners: make(map[string]bool)}
 	smart := env.stderrTTY && env.getenv("TERM") != "dumb" && env.getenv("TERM") != ""
 	if smart && !quiet {
 		r.status = &statusArea{w: env.stderr, size: terminalSize(env, env.stderr)}
@@ -90,6 +91,13 @@ func (r *textReporter) event(e restore.Event) {
 			r.print("pgarc: " + doneLine(e) + "\n")
 		}
 	case restore.EventFailed:
+		if ownershipOnly(e.Err) && !r.verbose {
+			reason := ownershipReason(e.Err)
+			if r.owners[reason] {
+				return // the end says of how many
+			}
+			r.owners[reason] = true
+		}
 		r.print(r.red("pgarc: failed: ") + failureText(e.Err))
 	case restore.EventIgnored:
 		if r.verbose {

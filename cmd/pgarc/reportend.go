@@ -109,12 +109,65 @@ func writeFailed(w *bufio.Writer, failed []*restore.StepError) {
 	if len(failed) > 0 {
 		fmt.Fprintf(w, "pgarc: failed:\n")
 	}
+	for _, group := range ownershipGroups(failed) {
+		fmt.Fprintf(w, "  %s\n", visible(group))
+	}
 	for _, e := range failed {
+		if ownershipOnly(e) {
+			continue
+		}
 		fmt.Fprintf(w, "  %s\n", visible(e.Error()))
 		if v := e.Violations; v != nil {
 			fmt.Fprintf(w, "    %s; this finds them all:\n%s\n", visible(violationsText(v)), visibleSQL(v.Query))
 		}
 	}
+}
+
+// ownershipOnly reports whether nothing is wrong with an object, which is there,
+// but whose it is and who may use it, for one reason. A role that is missing
+// fails for all that it owns, which is told of in one line.
+func ownershipOnly(e *restore.StepError) bool {
+	switch kind := e.Step.Entry.Kind; {
+	case e.Class() != restore.ClassOwnership:
+		return false
+	case e.Role != restore.RoleAlter && kind != toc.ACL && kind != toc.DefaultACL:
+		return false
+	}
+	for _, other := range e.Also {
+		if other.Class() != restore.ClassOwnership || ownershipReason(other) != ownershipReason(e) {
+			return false
+		}
+	}
+	return true
+}
+
+// ownershipReason is what is said of an owner, without the object's name: a
+// sequence cannot have another owner than its table.
+func ownershipReason(e *restore.StepError) string {
+	if e.SQLState() == "0A000" { // feature_not_supported
+		return "cannot change the owners of sequences whose tables have another (SQLSTATE 0A000)"
+	}
+	return e.Reason()
+}
+
+// ownershipGroups returns a line for each thing that was said of owners.
+func ownershipGroups(failed []*restore.StepError) []string {
+	var order []string
+	groups := make(map[string][]string)
+	for _, e := range failed {
+		if !ownershipOnly(e) {
+			continue
+		}
+		reason := "ownership: " + ownershipReason(e)
+		if groups[reason] == nil {
+			order = append(order, reason)
+		}
+		groups[reason] = append(groups[reason], e.Step.String())
+	}
+	for i, reason := range order {
+		order[i] = reason + ": " + firstOf(groups[reason])
+	}
+	return order
 }
 
 // writeIgnored lists failures that do not count, all of one class and message
