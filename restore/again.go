@@ -22,6 +22,11 @@ const DefaultRetryFor = 10 * time.Minute
 // luck: a deadlock with somebody else, or a lost connection.
 const attempts = 5
 
+// lossesMost is how many connections a step may cost. A network or an
+// administrator may end the same long one several times; but a statement that
+// crashes the server each time must not do so for ever.
+const lossesMost = 10
+
 // backoff is the pause before the nth attempt, from 0: doubling, with a random
 // part so that sessions do not all come back at once.
 func backoff(n int) time.Duration {
@@ -37,7 +42,8 @@ func pause(ctx context.Context, d time.Duration) {
 }
 
 // isPassing reports whether the server refused something that may well succeed
-// the next time.
+// the next time. That an administrator has ended a process, though this session
+// is still there, is said of a parallel worker.
 func isPassing(err error) bool {
 	var pg *pgconn.PgError
 	if !errors.As(err, &pg) {
@@ -46,7 +52,8 @@ func isPassing(err error) bool {
 	switch pg.Code {
 	case "40001", // serialization_failure
 		"40P01", // deadlock_detected
-		"55P03": // lock_not_available
+		"55P03", // lock_not_available
+		"57P01": // admin_shutdown
 		return true
 	}
 	return false
@@ -120,7 +127,7 @@ func (w *work) insist(ctx context.Context, f func(*session) error) error {
 			w.unsure = true
 		}
 		err := f(slot.session)
-		if err == nil || !slot.session.lost() || ctx.Err() != nil || n == attempts-1 || w.opts.SingleTransaction {
+		if err == nil || !slot.session.lost() || ctx.Err() != nil || n == lossesMost-1 || w.opts.SingleTransaction {
 			return err
 		}
 		slot.drop()
@@ -253,7 +260,7 @@ func (w *work) requeue(ctx context.Context, t *task) bool {
 	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || isArchiveError(t.err) {
 		return false
 	}
-	if w.losses[t.step.ID] >= attempts-1 && !t.unsent {
+	if w.losses[t.step.ID] >= lossesMost-1 && !t.unsent {
 		return false
 	}
 	w.doubts[t.step.ID] = true

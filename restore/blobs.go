@@ -2,6 +2,7 @@ package restore
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -47,7 +48,12 @@ func (x *executor) loadBlobs(ctx context.Context, s *session, t *task) {
 		if x.createBlobs {
 			x.createBlob(w, object.OID)
 		}
-		if !t.fail("", RoleLoad, w.write(ctx, object.OID, object)) {
+		if err := w.write(ctx, object.OID, object); err != nil {
+			sql := lobPut
+			if errors.As(err, new(*readError)) {
+				sql = ""
+			}
+			t.fail(sql, RoleLoad, err)
 			break
 		}
 		t.rows++

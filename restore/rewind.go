@@ -98,17 +98,23 @@ func (w *work) makeSure(ctx context.Context) error {
 		if err := w.flush(ctx, s); err != nil {
 			return err
 		}
-		if !w.unsure || w.exec.journal == nil {
-			return nil
-		}
-		done, err := w.exec.journal.readDone(ctx, s)
-		if err != nil {
-			return err
-		}
-		w.rewinds = slices.ContainsFunc(journaled(w.booked), func(b booked) bool { return !b.in(done) })
-		w.unsure = w.rewinds
-		return nil
+		return w.compareBooks(ctx, s)
 	})
+}
+
+// compareBooks finds out, if a connection was lost, whether the journal has all
+// that was done; else that is to be done again.
+func (w *work) compareBooks(ctx context.Context, s *session) error {
+	if !w.unsure || w.exec.journal == nil {
+		return nil
+	}
+	done, err := w.exec.journal.readDone(ctx, s)
+	if err != nil {
+		return err
+	}
+	w.rewinds = slices.ContainsFunc(journaled(w.booked), func(b booked) bool { return !b.in(done) })
+	w.unsure = w.rewinds
+	return nil
 }
 
 // rewind begins again from what the journal has. What failed is tried once

@@ -72,7 +72,7 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 		}
 	}
 	first, err := w.connect(ctx)
-	for n := 0; n < attempts && errors.Is(err, errCutOff); n++ { // it was there a moment ago
+	for n := 0; n < lossesMost && errors.Is(err, errCutOff); n++ { // it was there a moment ago
 		pause(ctx, backoff(n))
 		first, err = w.connect(ctx)
 	}
@@ -107,10 +107,15 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	w.rollBackBatch()
 	switch {
 	case !w.opts.SingleTransaction:
-		if err == nil && ctx.Err() == nil {
-			w.lookForViolations(ctx)
+		for again := true; again; again = err == nil && w.rewinds && w.stream == nil {
+			if w.rewinds {
+				err = w.loop(ctx)
+			}
+			if err == nil && ctx.Err() == nil {
+				w.lookForViolations(ctx)
+			}
+			err = errors.Join(err, w.end(ctx, err))
 		}
-		err = errors.Join(err, w.end(ctx, err))
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
@@ -172,6 +177,11 @@ func (w *work) end(ctx context.Context, err error) error {
 	}
 	return w.insist(ctx, func(s *session) error {
 		if err := w.flush(ctx, s); err != nil { // it was, unless a failure stopped all
+			return err
+		}
+		// A crash since then has emptied the unlogged tables. If the journal is
+		// gone, it was dropped with the connection that was lost.
+		if err := w.compareBooks(ctx, s); err != nil && !noJournal(err) || w.rewinds && w.stream == nil {
 			return err
 		}
 		return w.closeJournal(ctx, s)

@@ -72,7 +72,7 @@ func (w *work) connectSlot(ctx context.Context, s *slot) error {
 		}
 		lost := session.lost()
 		session.close()
-		if !lost || ctx.Err() != nil || n == attempts-1 {
+		if !lost || ctx.Err() != nil || n == lossesMost-1 {
 			return err
 		}
 		s.had = true
