@@ -140,9 +140,10 @@ func (c *splitCopy) run(ctx context.Context) {
 	}
 }
 
-// empty empties the table, and forgets what earlier attempts have noted.
+// empty empties the table, and forgets what earlier attempts have noted; as one
+// query, it is one transaction, and none is left open should it fail.
 func (c *splitCopy) empty() string {
-	return "BEGIN; " + truncateStatement(c.task.step) + c.journal.unmarkParts(c.task.step) + "COMMIT"
+	return truncateStatement(c.task.step) + c.journal.unmarkParts(c.task.step)
 }
 
 // ok notes a failure, if it is the first.
@@ -342,5 +343,5 @@ func (x *executor) beside(ctx context.Context, t *task, sessions []*session) (li
 
 // unmarkParts returns the SQL that forgets the notes of a table's parts.
 func (j *journal) unmarkParts(s *Step) string {
-	return fmt.Sprintf("DELETE FROM %s WHERE step = %s AND part < 0; ", j.table(s), script.Literal(s.Key, j.std))
+	return fmt.Sprintf("DELETE FROM %s WHERE step = %s AND part < 0", j.table(s), script.Literal(s.Key, j.std))
 }
