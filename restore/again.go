@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/pgarc/pgarc/archive"
+	"github.com/pgarc/pgarc/toc"
 )
 
 // DefaultRetryFor is how long a restore tries to connect again to a server
@@ -257,7 +258,7 @@ func (t *task) knows(d doneStep) {
 // again as far as the journal says. Without a journal nobody knows; and what
 // has cost several connections is not tried for ever.
 func (w *work) requeue(ctx context.Context, t *task) bool {
-	if w.exec.journal == nil || t.err == nil || ctx.Err() != nil || isArchiveError(t.err) {
+	if w.exec.journal == nil && !isOfDatabase(t.step) || t.err == nil || ctx.Err() != nil || isArchiveError(t.err) {
 		return false
 	}
 	if w.losses[t.step.ID] >= lossesMost-1 && !t.unsent {
@@ -269,6 +270,30 @@ func (w *work) requeue(ctx context.Context, t *task) bool {
 	}
 	w.sched.Requeue(t.step.ID)
 	return true
+}
+
+// isOfDatabase reports whether a step makes, drops or sets up the database. The
+// journal is in it, and so not there yet, but all of it can be done twice; see
+// wasDone.
+func isOfDatabase(s *Step) bool {
+	return s.Entry.Kind == toc.Database || s.Entry.Kind == toc.DatabaseProperties
+}
+
+// wasDone reports whether an error says that a database has been made or
+// dropped already: by the connection that was lost over it.
+func (t *task) wasDone(err error) bool {
+	var pg *pgconn.PgError
+	if !t.doubt || t.step.Entry.Kind != toc.Database || !errors.As(err, &pg) {
+		return false
+	}
+	switch pg.Code {
+	case "42P04", // duplicate_database
+		"23505": // unique_violation: it was just being made
+		return t.step.Action == ActionCreate
+	case "3D000": // invalid_catalog_name
+		return t.step.Action == ActionDrop
+	}
+	return false
 }
 
 // isArchiveError reports whether a task failed because its data could not be

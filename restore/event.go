@@ -40,6 +40,10 @@ type Progress struct {
 	StoredTotal int64 // bytes of data that the plan will read; 0 if unknown
 	Rows, Bytes int64 // loaded by finished and running steps (rows: finished ones)
 	Running     []Running
+
+	// Left is how long the rest will take, estimated every few seconds from what
+	// the steps so far have taken; 0: nothing to go by yet.
+	Left time.Duration
 }
 
 // Running is a step under way.
@@ -62,6 +66,7 @@ func (w *work) progress() Progress {
 		Steps: len(w.plan.Steps), Done: w.ends, Failed: len(w.result.Failed),
 		Stored: w.stored, StoredTotal: w.total,
 		Rows: w.result.Rows, Bytes: w.result.Bytes,
+		Left: time.Duration(w.left.Load()),
 	}
 	helping := make(map[*slot]bool) // another with its task, which is counted there
 	for _, s := range w.slots {

@@ -151,6 +151,9 @@ func (x *executor) do(ctx context.Context, s *session, t *task, i int) error {
 		sql = x.keyCheck + sql
 	}
 	err := s.exec(ctx, sql+mark)
+	if t.wasDone(err) {
+		err = nil
+	}
 	if err == nil {
 		t.setDone(i)
 		t.note(partOf(t.step, i))

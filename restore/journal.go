@@ -40,7 +40,9 @@ CREATE TABLE pgarc_journal.restore (
 	steps integer NOT NULL,
 	begun timestamptz NOT NULL DEFAULT clock_timestamp(),
 	ended timestamptz,         -- NULL: under way, or broken off
-	pid integer                -- of the session that holds the lock of the restore
+	pid integer,               -- of the session that holds the lock of the restore
+	seconds_left double precision, -- that the rest was estimated to take
+	estimated timestamptz      -- when
 );
 CREATE TABLE pgarc_journal.done (
 	step text NOT NULL,        -- dump id and action
@@ -225,6 +227,14 @@ func (j *journal) begin(ctx context.Context, s *session, step *Step) error {
 	}
 	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+s.pid()+
 		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) VALUES ("+s.pid()+", "+j.about(step)+")")
+}
+
+// estimate notes how long the rest will take, for who looks from outside.
+func (j *journal) estimate(ctx context.Context, s *session, left time.Duration) error {
+	if left <= 0 {
+		return nil
+	}
+	return s.exec(ctx, "UPDATE pgarc_journal.restore SET estimated = pg_catalog.clock_timestamp(), seconds_left = "+strconv.FormatFloat(left.Seconds(), 'f', 1, 64))
 }
 
 // beginLate notes the same of another session's step, which is under way and

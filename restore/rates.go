@@ -14,6 +14,9 @@ type rates struct {
 	cost    map[string]float64
 	seconds map[string]float64
 	ended   int // since priorities were last set
+
+	quickEnded int // steps that cost nothing
+	quickTook  time.Duration
 }
 
 // relearn is after how many measured steps priorities are set anew.
@@ -50,6 +53,10 @@ func method(defn string) string {
 
 func (r *rates) add(s *Step, took time.Duration) {
 	kind := workOf(s)
+	if kind == "" {
+		r.quickEnded++
+		r.quickTook += took
+	}
 	if kind == "" || took <= 0 {
 		return
 	}

@@ -113,19 +113,20 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 			}
 			if err == nil && ctx.Err() == nil {
 				w.lookForViolations(ctx)
+				w.check(ctx) // while there is a journal: a crash of the server until then is still found out
 			}
 			err = errors.Join(err, w.end(ctx, err))
 		}
 	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
+		if err == nil && ctx.Err() == nil && !w.result.RolledBack {
+			w.check(ctx)
+		}
 	default:
 		w.rolledBack()
 	}
 	w.stopWatching() // not before: who looks for a restore under way is to see this one till its end
-	if err == nil && ctx.Err() == nil && !w.result.RolledBack {
-		w.check(ctx)
-	}
 	return w.finish(ctx), err
 }
 

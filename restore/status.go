@@ -19,12 +19,13 @@ type Status struct {
 	Archive string // as it was called
 	Command string // how to go on with the restore
 	Begun   time.Time
-	Now     time.Time // by the server's clock, as all times here
-	Ended   bool      // it came to its end, but left failures
-	PID     uint32    // the server process of the restore that is under way; 0: none is
-	Steps   int       // in the plan
-	Done    int       // steps of which anything is done
-	Rows    int64     // loaded
+	Now     time.Time     // by the server's clock, as all times here
+	Ended   bool          // it came to its end, but left failures
+	PID     uint32        // the server process of the restore that is under way; 0: none is
+	Steps   int           // in the plan
+	Done    int           // steps of which anything is done
+	Rows    int64         // loaded
+	Left    time.Duration // that the rest is estimated to take; 0: unknown, or nothing is under way
 	Running []RunningStep
 	Failed  []FailedStep
 }
@@ -85,12 +86,17 @@ func (s *session) readStatus(ctx context.Context) (*Status, error) {
 	if st.PID, err = s.lockHolder(ctx); err != nil {
 		return nil, err
 	}
-	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), "+inUTC("pg_catalog.clock_timestamp()")+" FROM pgarc_journal.all_done")
+	rows, err := s.query(ctx, "SELECT coalesce(sum(rows), 0), "+inUTC("pg_catalog.clock_timestamp()")+`,
+		(SELECT coalesce(seconds_left - extract(epoch FROM pg_catalog.clock_timestamp() - estimated), 0) FROM pgarc_journal.restore)
+		FROM pgarc_journal.all_done`)
 	if err != nil {
 		return nil, err
 	}
 	st.Rows, _ = strconv.ParseInt(rows[0][0], 10, 64)
 	st.Now = parseTime(rows[0][1])
+	if left, _ := strconv.ParseFloat(rows[0][2], 64); st.PID != 0 && left > 0 {
+		st.Left = time.Duration(left * float64(time.Second))
+	}
 	rows, err = s.query(ctx, "SELECT step, kind, name, message, sqlstate, sql FROM pgarc_journal.failed ORDER BY at")
 	if err != nil {
 		return nil, err

@@ -56,6 +56,9 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 		if k.journal != nil && !k.locked {
 			w.lockAgain(ctx, k)
 		}
+		if k.journal != nil {
+			_ = k.journal.estimate(ctx, k.session, time.Duration(w.left.Load()))
+		}
 		waits, err := k.session.waits(ctx, w.pids())
 		if err != nil {
 			continue

@@ -56,6 +56,8 @@ type work struct {
 	usurper       atomic.Uint32 // a process of another restore that has taken the lock
 	waits         chan map[uint32]Wait
 	lastWaits     map[uint32]Wait // by process
+	left          atomic.Int64    // time.Duration that the rest is estimated to take; 0: nothing to go by
+	estimated     time.Time       // when it was
 	rates         rates
 	made          map[toc.DumpID]bool // tables made here
 	roots         map[StepID]*Step    // failed and skipped steps, and the failure at the root
@@ -156,6 +158,7 @@ func (w *work) loop(ctx context.Context) error {
 				fatal = &Unfinished{Name: w.opts.Name, Running: pid}
 				stop()
 			}
+			w.estimate(now)
 			w.emit(Event{Type: EventProgress, Time: now, Progress: w.progress()})
 		}
 	}

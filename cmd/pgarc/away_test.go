@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -81,5 +83,33 @@ func TestServerStaysAway(t *testing.T) {
 	}
 	if valid := ask(t, s, database, "SELECT convalidated FROM pg_constraint WHERE conname = '"+storyKey+"'"); valid != "t" {
 		t.Errorf("the key is validated: %q, want t", valid)
+	}
+}
+
+// TestCutOverDatabase: a connection that is cut while the database is made, or dropped, before there is a journal.
+func TestCutOverDatabase(t *testing.T) {
+	s := scratchtest.Server(t)
+	const name = "cut_over"
+	dump := filepath.Join(t.TempDir(), "d.dump")
+	ask(t, s, "postgres", "CREATE DATABASE "+name)
+	defer ask(t, s, "postgres", "DROP DATABASE IF EXISTS "+name)
+	ask(t, s, name, "CREATE TABLE t AS SELECT generate_series(1, 1234) i")
+	if out, err := exec.Command(scratchtest.Tool(t, s, "pg_dump"), "-Fc", "-f", dump, "-d", s.ConnString(name)).CombinedOutput(); err != nil {
+		t.Fatalf("pg_dump: %v\n%s", err, out)
+	}
+	for _, at := range []string{"CREATE DATABASE " + name, "DROP DATABASE " + name} {
+		p := newProxy(t, s, false)
+		p.cut = at
+		_, stderr, status := runArgs(t, "restore", dump, "-d", p.connString("postgres"), "-j", "2", "--create", "--clean")
+		if p.mu.Lock(); p.cut != "" {
+			t.Errorf("%s was never sent", at)
+		}
+		p.mu.Unlock()
+		if status != exitOK {
+			t.Errorf("cut at %s: exit status %d\n%s", at, status, stderr)
+		}
+		if n := ask(t, s, name, "SELECT count(*) FROM t"); n != "1234" {
+			t.Errorf("cut at %s: %s rows, want 1234", at, n)
+		}
 	}
 }

@@ -59,9 +59,8 @@ func (m *meter) rates() (bytes, stored float64) {
 }
 
 // dataLeft estimates when the data will be loaded, if they go on as in the
-// last seconds. How long the indexes and constraints take nobody knows, so
-// they are not in it; and there is no estimate before enough has been seen, or
-// while nothing moves.
+// last seconds. Indexes and constraints are not in it; and there is no estimate
+// before enough has been seen, or while nothing moves.
 func (m *meter) dataLeft(p restore.Progress) (time.Duration, bool) {
 	_, stored := m.rates()
 	left := p.StoredTotal - p.Stored
@@ -82,7 +81,11 @@ func (m *meter) steps(at time.Time, p restore.Progress) string {
 	if p.Failed > 0 {
 		failed = fmt.Sprintf(", %d failed", p.Failed)
 	}
-	return fmt.Sprintf("%s: step %d of %d%s, %s", p.Phase, p.Done, p.Steps, failed, clock(at.Sub(m.start)))
+	left := ""
+	if p.Left > 0 {
+		left = ", about " + clock(p.Left) + " left"
+	}
+	return fmt.Sprintf("%s: step %d of %d%s, %s%s", p.Phase, p.Done, p.Steps, failed, clock(at.Sub(m.start)), left)
 }
 
 // data tells how much data is loaded. While none is under way it says nothing

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"io"
 	"net"
@@ -21,6 +22,7 @@ type proxy struct {
 	pooler   bool   // it tells clients other process numbers than the server's
 
 	mu      sync.Mutex
+	cut     string // the connection that sends this is cut, once, after the server has it; empty: none
 	clients []net.Conn
 }
 
@@ -73,13 +75,36 @@ func (p *proxy) serve() {
 		p.clients = append(p.clients, client)
 		p.mu.Unlock()
 		go func() {
-			io.Copy(server, client)
+			p.ask(server, client)
 			server.Close()
 		}()
 		go func() {
 			p.answer(client, server)
 			client.Close()
 		}()
+	}
+}
+
+// ask hands on what the client says.
+func (p *proxy) ask(server io.Writer, client net.Conn) {
+	b := make([]byte, 64<<10)
+	for {
+		n, err := client.Read(b)
+		if _, err := server.Write(b[:n]); err != nil {
+			return
+		}
+		p.mu.Lock()
+		cut := p.cut != "" && bytes.Contains(b[:n], []byte(p.cut))
+		if cut {
+			p.cut = ""
+		}
+		p.mu.Unlock()
+		if cut {
+			client.Close()
+		}
+		if err != nil || cut {
+			return
+		}
 	}
 }
 

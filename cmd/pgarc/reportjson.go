@@ -119,6 +119,7 @@ type progressJSON struct {
 	StoredTotal int64         `json:"stored_bytes_total"`
 	Rows        int64         `json:"rows"`
 	Bytes       int64         `json:"bytes"`
+	Left        float64       `json:"seconds_left,omitempty"` // estimated
 	Running     []runningJSON `json:"running"`
 }
 
@@ -255,7 +256,7 @@ func (r *jsonReporter) newProgressJSON(e restore.Event) progressJSON {
 	p := e.Progress
 	j := progressJSON{Type: "progress", Seconds: e.Time.Sub(r.start).Seconds(), Phase: p.Phase.String(), Steps: p.Steps,
 		Done: p.Done, Failed: p.Failed, Stored: p.Stored, StoredTotal: p.StoredTotal, Rows: p.Rows, Bytes: p.Bytes,
-		Running: []runningJSON{}}
+		Left: p.Left.Seconds(), Running: []runningJSON{}}
 	for _, s := range p.Running {
 		running := runningJSON{stepRef: newStepRef(r.toc, s.Step), Worker: s.Worker, Seconds: e.Time.Sub(s.Since).Seconds(), Bytes: s.Bytes}
 		if s.Watched {

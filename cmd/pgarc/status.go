@@ -34,14 +34,15 @@ It reads the journal that pgarc restore keeps in the database, from any terminal
 on any machine: how many steps are done, what failed and why, and how to go on.
 Of the steps that run it says what the server says of them: how long they run,
 whose locks they wait for, and how far an index build is. Of steps that take no
-time the journal does not say that they run. How long the rest will take it does
-not say: the journal does not know how large the rest is (pgarc plan does).
+time the journal does not say that they run. How long the rest will take is
+estimated from what was done so far, every few seconds.
 
 A restore with --no-journal or -1 keeps no journal, and one with --create none
 before its database is made.
 
 Options:
-` + connectHelp + `      --watch            again every 2 seconds, until the restore is over
+` + connectHelp + `      --watch            again every 2 seconds, until the restore is over or has
+                         been broken off
       --json             a JSON object; with --watch, one in each line
   -?, --help             show this help
 
@@ -127,15 +128,24 @@ func (o *statusOptions) print(w io.Writer, st *restore.Status) error {
 	return b.Flush()
 }
 
+// brokenOffAfter is for how many looks nothing goes on before --watch takes a
+// restore for broken off: it may be connecting again.
+const brokenOffAfter = 8
+
 // watchFrom shows the status again and again. It ends when the restore has
-// come to its end, and not when the server is away: it may be restarting.
+// come to its end or was broken off, and not when the server is away: it may be
+// restarting.
 func (o *statusOptions) watchFrom(ctx context.Context, env *env, cfg *pgconn.Config, st *restore.Status) error {
 	screen := newStatusScreen(env, o)
+	idle, done := 0, 0 // looks at which nothing was under way, and what was done then
 	for {
 		if err := screen.show(st); err != nil {
 			return err
 		}
-		if st.Ended {
+		if idle++; st.PID != 0 || len(st.Running) > 0 || st.Done != done {
+			idle, done = 0, st.Done
+		}
+		if st.Ended || idle == brokenOffAfter {
 			return screen.end(func(w io.Writer) error { return o.print(w, st) })
 		}
 		select {

@@ -14,7 +14,7 @@ import (
 // aStatus is a restore in which one key was cancelled and one index waits.
 func aStatus() *restore.Status {
 	return &restore.Status{Archive: "m\x1b.dump", Command: "pgarc restore m.dump -d db --resume", Begun: noon, Now: after(754), PID: 17,
-		Steps: 645, Done: 310, Rows: 2_000_000,
+		Steps: 645, Done: 310, Rows: 2_000_000, Left: 221 * time.Second,
 		Running: []restore.RunningStep{
 			{PID: 4712, ID: 20, Kind: toc.Index, Action: restore.ActionCreate, Name: "public.idx", Since: after(700), Wait: restore.Wait{Phase: "building index: scanning table", Portion: 0.43}},
 			{PID: 4713, ID: 21, Kind: toc.FKConstraint, Action: restore.ActionValidate, Name: "public.a fk", Since: after(750), Wait: restore.Wait{Portion: -1}},
@@ -41,17 +41,17 @@ ALTER TABLE ONLY public.statuses
 `
 	const goOn = "to go on with what is left: pgarc restore m.dump -d db --resume\n"
 	over := aStatus()
-	over.PID, over.Ended, over.Running = 0, true, nil
+	over.PID, over.Ended, over.Running, over.Left = 0, true, nil, 0
 	broken := aStatus()
-	broken.PID, broken.Running = 0, nil
+	broken.PID, broken.Running, broken.Left = 0, nil, 0
 	left := aStatus()
-	left.PID = 0
+	left.PID, left.Left = 0, 0
 	for _, tt := range []struct {
 		name string
 		st   *restore.Status
 		want string
 	}{
-		{"under way", aStatus(), "restore of m\\x1b.dump: under way, begun 2026-11-22 12:00, 12:34 ago\n" + head + running + failed},
+		{"under way", aStatus(), "restore of m\\x1b.dump: under way, begun 2026-11-22 12:00, 12:34 ago\n" + strings.Replace(head, "334 left", "334 left: about 3:41", 1) + running + failed},
 		{"over", over, "restore of m\\x1b.dump: over, with failures, begun 2026-11-22 12:00, 12:34 ago\n" + head + failed + goOn},
 		{"broken off", broken, "restore of m\\x1b.dump: broken off, begun 2026-11-22 12:00, 12:34 ago\n" + head + failed + goOn},
 		{"killed", left, "restore of m\\x1b.dump: broken off, but the server still works on some of it, begun 2026-11-22 12:00, 12:34 ago\n" + head + running + failed + goOn},

@@ -91,6 +91,9 @@ func statusSteps(st *restore.Status) string {
 	if n := st.Steps - st.Done - len(st.Failed); n > 0 {
 		line += fmt.Sprintf(", %s left", thousands(int64(n)))
 	}
+	if st.Left > 0 {
+		line += ": about " + clock(st.Left)
+	}
 	return line
 }
 
@@ -173,6 +176,7 @@ type statusJSON struct {
 	Steps   int                 `json:"steps"`
 	Done    int                 `json:"done"`
 	Rows    int64               `json:"rows"`
+	Left    float64             `json:"seconds_left,omitempty"` // estimated
 	Running []runningStatusJSON `json:"running"`
 	Failed  []failedStatusJSON  `json:"failed"`
 	GoOn    string              `json:"go_on"` // the command that goes on with what is left
@@ -220,7 +224,7 @@ type statusDoneJSON struct {
 
 func newStatusJSON(st *restore.Status) statusJSON {
 	j := statusJSON{Type: "status", Archive: st.Archive, State: "broken_off", PID: st.PID, Begun: st.Begun, Now: st.Now,
-		Steps: st.Steps, Done: st.Done, Rows: st.Rows, Running: []runningStatusJSON{}, Failed: []failedStatusJSON{}, GoOn: st.Command}
+		Steps: st.Steps, Done: st.Done, Rows: st.Rows, Left: st.Left.Seconds(), Running: []runningStatusJSON{}, Failed: []failedStatusJSON{}, GoOn: st.Command}
 	switch {
 	case st.PID != 0:
 		j.State = "running"

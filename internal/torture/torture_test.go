@@ -105,7 +105,7 @@ func (tr *trial) soon() time.Duration { return max(tr.moment()/3, 20*time.Millis
 
 // command is the restore, to be run once more with --resume.
 func (tr *trial) command(resume bool, target string) *exec.Cmd {
-	args := append([]string{"restore", tr.load.path}, tr.flags...)
+	args := append([]string{"restore", tr.load.path, "--failed-sql", ""}, tr.flags...)
 	if target == "" {
 		target = tr.server.ConnString(tr.connectTo())
 	}
