@@ -156,6 +156,8 @@ func (c *Catalog) hasObject(f Finding, o object) Finding {
 	e := f.Entry
 	there, ok := c.objects[o]
 	switch {
+	case !ok && e.Kind == toc.Constraint:
+		return c.hasHalfAKey(f)
 	case !ok:
 		return f.absent("")
 	case o.class == classRelation && !c.fits(e, o, there.relkind):
@@ -171,6 +173,23 @@ func (c *Catalog) hasObject(f Finding, o object) Finding {
 		f.Complete = validation(e, o)
 	case toc.Index:
 		f.Complete = "REINDEX INDEX " + script.Qualified(e.Namespace, e.Tag) + ";\n"
+	}
+	return f
+}
+
+// hasHalfAKey is for a key that is not there: its index may be, where a restore
+// without a journal was broken off between the two. Then the definition cannot
+// be run, for the name of the index is taken. That the index is one for this key
+// the server checks but for its columns.
+func (c *Catalog) hasHalfAKey(f Finding) Finding {
+	key, ok := script.SplitKey(f.Entry.Defn, c.toc.StdStrings)
+	index := c.objects[object{class: classRelation, schema: key.Table.Schema, name: key.Name}]
+	if !ok || index.relkind != "i" {
+		return f.absent("")
+	}
+	f.Presence, f.Note, f.Complete = Incomplete, "an index of its name is there, without the key", key.Attach
+	if index.problem != "" {
+		f.Complete = "REINDEX INDEX " + script.Qualified(key.Table.Schema, key.Name) + ";\n" + f.Complete
 	}
 	return f
 }

@@ -173,6 +173,8 @@ func TestHas(t *testing.T) {
 		return toc.Entry{Kind: toc.FKConstraint, Namespace: "s", Tag: "t k", Drop: toc.NewText("ALTER TABLE ONLY s.t DROP CONSTRAINT k;"),
 			Defn: "ALTER TABLE s.t\n    ADD CONSTRAINT k FOREIGN KEY (a) REFERENCES s.u(a)" + end + ";\n"}
 	}
+	keyEntry := toc.Entry{Kind: toc.Constraint, Namespace: "s", Tag: "t k", Drop: toc.NewText("ALTER TABLE ONLY s.t DROP CONSTRAINT k;"),
+		Defn: "ALTER TABLE ONLY s.t\n    ADD CONSTRAINT k PRIMARY KEY (a);\n"}
 	comment := toc.Entry{Kind: toc.Comment, Namespace: "s", Tag: "COLUMN t.c", Defn: "COMMENT ON COLUMN s.t.c IS 'x';\n"}
 	setval := toc.Entry{Kind: toc.SequenceSet, Namespace: "s", Tag: "q", Defn: "SELECT pg_catalog.setval('s.q', -8, true);\n"}
 	data := toc.Entry{Kind: toc.TableData, Namespace: "s", Tag: "t", HasDumper: true}
@@ -194,6 +196,14 @@ func TestHas(t *testing.T) {
 		{"key not valid in the archive", fkEntry(" NOT VALID"), func(c *Catalog) { c.objects[fk] = catalogRow{problem: "the constraint is not valid"} }, Present, ""},
 		{"invalid index", toc.Entry{Kind: toc.Index, Namespace: "s", Tag: "i"}, func(c *Catalog) { c.objects[index] = catalogRow{relkind: "i", problem: "the index is not valid"} },
 			Incomplete, "the index is not valid"},
+		{"no key", keyEntry, func(c *Catalog) { c.objects[table] = tableRow }, Absent, ""},
+		{"key", keyEntry, func(c *Catalog) { c.objects[fk] = catalogRow{} }, Present, ""},
+		{"half a key", keyEntry, func(c *Catalog) {
+			c.objects[object{class: classRelation, schema: "s", name: "k"}] = catalogRow{relkind: "i"}
+		}, Incomplete, "an index of its name is there, without the key"},
+		{"a table of the key's name", keyEntry, func(c *Catalog) {
+			c.objects[object{class: classRelation, schema: "s", name: "k"}] = catalogRow{relkind: "r"}
+		}, Absent, ""},
 		{"comment", comment, func(c *Catalog) {
 			c.objects[table] = tableRow
 			c.comments[address{"1259", "20000", "c"}] = "other"

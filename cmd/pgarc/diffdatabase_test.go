@@ -36,10 +36,13 @@ func TestDiffDatabaseIncomplete(t *testing.T) {
 		ALTER TABLE children ADD CONSTRAINT children_parent FOREIGN KEY (parent_id) REFERENCES parents NOT VALID;
 		UPDATE pg_index SET indisvalid = false WHERE indexrelid = 'parents_name'::regclass;
 		DELETE FROM children WHERE id = 3;
+		ALTER TABLE children DROP CONSTRAINT children_pkey;
+		CREATE UNIQUE INDEX children_pkey ON children (id);
 		CREATE OR REPLACE VIEW looped AS SELECT NULL::int AS id, NULL::text AS name`)
 	want := []string{
 		"RULE public.looped._RETURN: the view is there without its content",
 		"TABLE DATA public.children: 2 rows, 3 in the archive",
+		"CONSTRAINT public.children.children_pkey: an index of its name is there, without the key",
 		"FK CONSTRAINT public.children.children_parent: the constraint is not valid",
 		"INDEX public.parents_name: the index is not valid",
 	}
