@@ -134,6 +134,7 @@ const (
 	RewriteAnalyze                         // ANALYZE a small sample of what a materialized view reads, before its refresh
 	RewriteAhead                           // send quick statements without waiting for each answer
 	RewriteSettings                        // choose session settings by what the server reports
+	RewriteAutovacuum                      // put off autovacuum's work on tables that the restore makes until it is over
 
 	AllRewrites Rewrite = 1<<iota - 1
 )

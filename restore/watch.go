@@ -39,6 +39,7 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 			k.session.close()
 		}
 	}()
+	made := w.plan.tablesMade()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
 	for n := 0; ; n++ {
@@ -59,6 +60,7 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 		if k.journal != nil {
 			_ = k.journal.estimate(ctx, k.session, time.Duration(w.left.Load()))
 		}
+		w.putOffAutovacuum(ctx, k.session, made)
 		waits, err := k.session.waits(ctx, w.pids())
 		if err != nil {
 			continue

@@ -117,6 +117,7 @@ var rewriteFlags = [...]struct {
 	{"no-vacuum", restore.RewriteVacuum, "no VACUUM after COPY"},
 	{"no-analyze", restore.RewriteAnalyze, "no ANALYZE before a refresh"},
 	{"no-tuning", restore.RewriteSettings, "no session settings but pg_restore's"},
+	{"no-hold-autovacuum", restore.RewriteAutovacuum, "autovacuum may work on tables while they are restored"},
 	{"no-send-ahead", restore.RewriteAhead, "wait for the answer to each statement"},
 }
 

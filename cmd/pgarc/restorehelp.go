@@ -195,6 +195,9 @@ const rewriteHelp = `      --no-split-keys           PRIMARY KEY, UNIQUE: the in
                                 restoring sessions, chosen by rule; through a
                                 socket, index builds without parallel workers while
                                 -j keeps all processors busy; -v shows them
+      --no-hold-autovacuum      autovacuum's work on tables that the restore makes
+                                put off until the end: where it begins with one, it
+                                is made to give it up
       --no-send-ahead           quick statements, without waiting for each answer
       --compat                  none of these: the archive's own statements, one
                                 at a time on each connection
