@@ -12,6 +12,7 @@ import (
 const (
 	smallCost     = 4096 // of a statement that only changes the catalogue
 	primaryFactor = 0.5
+	btreeFactor   = 0.5
 	foreignFactor = 0.3
 	analyzeFactor = 0.1
 	analyzeMost   = 8 << 20 // ANALYZE reads a sample of 30,000 pages at most
@@ -44,7 +45,7 @@ func indexFactor(defn string) float64 {
 			return m.factor
 		}
 	}
-	return 0.5
+	return btreeFactor
 }
 
 // largestTable returns the stored size of the largest table, partitions not
@@ -77,7 +78,8 @@ func (p *Plan) setPriorities(cost func(*Step) float64) {
 		for _, d := range dependents[id] {
 			longest = max(longest, p.Steps[d].Priority)
 		}
-		s.Priority = cost(s) + longest
+		s.Work = cost(s)
+		s.Priority = s.Work + longest
 	}
 }
 

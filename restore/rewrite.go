@@ -172,7 +172,7 @@ func (p *planner) marksLast() {
 
 // isBuild reports whether a step builds an index and does nothing else.
 func isBuild(s *Step) bool {
-	return isIndex(s.Entry) && s.Action == ActionCreate && len(s.Locks) > 0 && s.Locks[0].Mode == Share
+	return s.Action == ActionCreate && len(s.Locks) > 0 && s.Locks[0].Mode == Share && isIndex(s.Entry)
 }
 
 // freeze lets a table that this restore makes be loaded by COPY FREEZE: its

@@ -147,6 +147,7 @@ func (w *work) setUp(ctx context.Context, first *session) error {
 		}
 	}
 	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
+	w.sched.Jobs = len(w.slots)
 	if !w.createsDatabase() || w.opts.Resume {
 		if err := w.openJournal(ctx, first); err != nil {
 			return err

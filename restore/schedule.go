@@ -1,8 +1,6 @@
 package restore
 
-import (
-	"container/heap"
-)
+import "container/heap"
 
 // A Scheduler says which step of a plan to run next. It does no work itself
 // and knows no time: the caller runs what Next returns and says with Done how
@@ -16,10 +14,13 @@ import (
 //   - no step begins before a stream has arrived at its data;
 //   - steps whose locks conflict never run at once;
 //   - of the steps that may run, the one with the highest Priority comes first,
-//     loading after all else: what was just loaded is still in the cache;
+//     loading after all else: what was just loaded is still in the cache. Where
+//     it has time to wait, index builds of one table come together before it;
 //   - a step that requires a failed one is skipped;
 //   - every step ends: done, failed or skipped.
 type Scheduler struct {
+	Jobs int // connections, for index builds to be gathered: see gather; 0: they are not
+
 	steps  []*Step
 	serial bool // all phases in plan order, one step at a time
 
@@ -36,6 +37,8 @@ type Scheduler struct {
 	parked  parking            // steps that are ready but for a lock
 	running int
 	held    map[Relation]*[AccessExclusive + 1]int // how many hold each mode
+	pending float64                                // Work of the steps that have not begun
+	scanned map[Relation]int                       // tables that builds which keep pace are reading, and how many
 }
 
 type stepState uint8
@@ -67,10 +70,12 @@ func NewScheduler(steps []*Step, serial bool) *Scheduler {
 		ahead:      make(map[StepID]bool),
 		requiredBy: make([][]StepID, len(steps)),
 		held:       make(map[Relation]*[AccessExclusive + 1]int),
+		scanned:    make(map[Relation]int),
 	}
 	s.ready.steps = steps
 	for _, step := range steps {
 		s.left[step.Phase]++
+		s.pending += step.Work
 		s.waiting[step.ID] = len(step.Deps)
 		if step.FromStream {
 			s.waiting[step.ID]++
@@ -147,7 +152,7 @@ func (s *Scheduler) Follow() (*Step, bool) {
 		}
 		return nil, false
 	}
-	id, ok := s.pickReady()
+	id, ok := s.firstReady()
 	if ok && s.steps[id].Quick {
 		return s.begin(id), true
 	}
@@ -164,7 +169,9 @@ func (s *Scheduler) Ready() int { return s.ready.Len() + s.parked.count }
 func (s *Scheduler) begin(id StepID) *Step {
 	s.state[id] = stepRunning
 	s.running++
+	s.pending -= s.steps[id].Work
 	s.lock(s.steps[id])
+	s.scan(s.steps[id], 1)
 	return s.steps[id]
 }
 
@@ -175,8 +182,8 @@ func (s *Scheduler) pick() (StepID, bool) {
 		}
 		return s.firstPending()
 	}
-	if id, ok := s.pickReady(); ok {
-		return id, true
+	if id, ok := s.firstReady(); ok {
+		return s.gather(id), true
 	}
 	if s.running > 0 || len(s.ahead) > 0 {
 		return 0, false
@@ -184,9 +191,9 @@ func (s *Scheduler) pick() (StepID, bool) {
 	return s.firstPending() // all that is left waits for each other
 }
 
-// pickReady takes the first of the ready steps whose locks are free. Those that
+// firstReady takes the first of the ready steps whose locks are free. Those that
 // it finds blocked it parks until the lock in their way may be free.
-func (s *Scheduler) pickReady() (StepID, bool) {
+func (s *Scheduler) firstReady() (StepID, bool) {
 	for s.ready.Len() > 0 {
 		id := heap.Pop(&s.ready).(StepID)
 		var blocked *Lock
@@ -208,6 +215,12 @@ func (s *Scheduler) pickReady() (StepID, bool) {
 
 // reorder takes in that priorities have changed.
 func (s *Scheduler) reorder() {
+	s.pending = 0
+	for _, step := range s.steps {
+		if s.state[step.ID] == stepPending {
+			s.pending += step.Work
+		}
+	}
 	heap.Init(&s.ready)
 	s.parked.reorder()
 }
@@ -280,6 +293,7 @@ func (s *Scheduler) unlock(step *Step) {
 func (s *Scheduler) Done(id StepID, outcome Outcome) (skipped []*Step) {
 	s.running--
 	s.unlock(s.steps[id])
+	s.scan(s.steps[id], -1)
 	s.end(id)
 	if outcome != OutcomeFailed {
 		return nil
@@ -322,7 +336,9 @@ func (s *Scheduler) Complete(id StepID) {
 // Requeue takes a step back that Next returned and that has not begun.
 func (s *Scheduler) Requeue(id StepID) {
 	s.running--
+	s.pending += s.steps[id].Work
 	s.unlock(s.steps[id])
+	s.scan(s.steps[id], -1)
 	s.state[id] = stepPending
 	s.first = min(s.first, id)
 	if !s.inOrder() {
@@ -332,6 +348,9 @@ func (s *Scheduler) Requeue(id StepID) {
 
 // end marks a step as ended and makes ready what waited for it last.
 func (s *Scheduler) end(id StepID) {
+	if s.state[id] == stepPending { // it never began
+		s.pending -= s.steps[id].Work
+	}
 	s.state[id] = stepEnded
 	s.left[s.steps[id].Phase]--
 	delete(s.ahead, id)

@@ -19,6 +19,7 @@ type Simulation struct {
 func Simulate(p *Plan, jobs int, cost func(*Step) float64) Simulation {
 	sim := Simulation{Jobs: max(jobs, 1), Begin: make([]float64, len(p.Steps))}
 	sched := NewScheduler(p.Steps, sim.Jobs == 1)
+	sched.Jobs = sim.Jobs
 	cause := make([]*Step, len(p.Steps)) // whose end let a step begin
 	var running endHeap
 	var last *Step

@@ -96,8 +96,8 @@ type Step struct {
 	Cost float64
 
 	// Priority is the cost of the most expensive chain of steps that begins
-	// with this one.
-	Priority float64
+	// with this one, and Work its own part of that.
+	Priority, Work float64
 
 	// Reconnect names the database to connect to once the step has run
 	// (CREATE DATABASE); empty for all others.
