@@ -38,7 +38,7 @@ func (p *Plan) tablesMade() map[Relation]bool {
 }
 
 // putOffAutovacuum ends what autovacuum is doing to tables that the restore has
-// made.
+// made. Those that the role may not lock it takes out of the set.
 func (w *work) putOffAutovacuum(ctx context.Context, s *session, made map[Relation]bool) {
 	if !w.opts.has(RewriteAutovacuum) || serverVersion(s.conn) < 100000 {
 		return
@@ -52,6 +52,9 @@ func (w *work) putOffAutovacuum(ctx context.Context, s *session, made map[Relati
 		// The worker is told once deadlock_timeout is over.
 		err := s.exec(ctx, `BEGIN; SELECT pg_catalog.set_config('lock_timeout', (setting::int + 300)::text, true) FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout';
 			LOCK TABLE ONLY `+script.Qualified(r[0], r[1])+` IN SHARE UPDATE EXCLUSIVE MODE; ROLLBACK`)
+		if isPrivilege(err) {
+			delete(made, Relation{r[0], r[1]})
+		}
 		if err != nil && !s.lost() {
 			_ = s.exec(ctx, "ROLLBACK")
 		}

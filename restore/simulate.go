@@ -80,40 +80,6 @@ func (h *endHeap) Pop() any {
 	return e
 }
 
-// LongestChain returns the steps of the most expensive chain of dependencies:
-// no number of connections restores in less time.
-func LongestChain(p *Plan, cost func(*Step) float64) (chain []*Step, total float64) {
-	end := make([]float64, len(p.Steps)) // of a step, if all run as soon as they can
-	via := make([]*Step, len(p.Steps))
-	var last *Step
-	deps := make([][]StepID, len(p.Steps))
-	for _, s := range p.Steps {
-		deps[s.ID] = s.Deps
-	}
-	for _, id := range leavesFirst(deps) {
-		s := p.Steps[id]
-		for _, d := range s.Deps {
-			if end[d] > 0 && (via[s.ID] == nil || end[d] > end[via[s.ID].ID]) {
-				via[s.ID] = p.Steps[d]
-			}
-		}
-		end[s.ID] = cost(s)
-		if via[s.ID] != nil {
-			end[s.ID] += end[via[s.ID].ID]
-		}
-		if last == nil || end[s.ID] > end[last.ID] {
-			last = s
-		}
-	}
-	for s := last; s != nil; s = via[s.ID] {
-		chain = append([]*Step{s}, chain...)
-	}
-	if last != nil {
-		total = end[last.ID]
-	}
-	return chain, total
-}
-
 // Seconds estimates how long a step takes on a server like the one that the
 // factors were measured on (docs/benchmarks.md), with warm caches.
 func Seconds(s *Step) float64 {

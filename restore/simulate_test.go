@@ -26,10 +26,6 @@ func TestSimulate(t *testing.T) {
 	if n := len(sim.Chain); n != 3 || sim.Chain[0].ID != 0 || sim.Chain[2].ID != 3 {
 		t.Errorf("chain %v, want three steps from 0 to 3", sim.Chain)
 	}
-	chain, total := LongestChain(diamond(), estimated)
-	if len(chain) != 3 || total != 3 {
-		t.Errorf("longest chain %v of %v, want three steps of 3", chain, total)
-	}
 }
 
 // TestSimulateLocks: what locks forbid to run at once takes its time one after

@@ -318,6 +318,38 @@ func TestChanged(t *testing.T) {
 	}
 }
 
+// TestCutOff: an object that ends too early says so, at its table of contents or at the data that it lacks.
+func TestCutOff(t *testing.T) {
+	s := serve(t, map[string]string{accessKey: secretKey})
+	environment(t, credentials(s))
+	whole := fixture(t, "15/c-none")
+	for _, size := range []int{3, 2000, len(whole) * 3 / 4, len(whole) - 1} {
+		s.put(t, "cut.dump", whole[:size])
+		r, err := s3.Open(t.Context(), "s3://backups/cut.dump")
+		read, lost := 0, 0
+		if r != nil {
+			for _, e := range r.TOC.Entries {
+				if !e.HasDumper {
+					continue
+				}
+				if _, err := entry(r, e); err == nil {
+					read++
+				} else if lost++; !errors.Is(err, archive.ErrTruncated) {
+					t.Errorf("%d bytes: entry %d: %v, want ErrTruncated", size, e.ID, err)
+				}
+			}
+			r.Close()
+		}
+		t.Logf("%d bytes: %v; %d entries read, %d lost", size, err, read, lost)
+		switch inData := size > len(whole)/2; {
+		case inData && (err != nil || lost == 0 || read == 0):
+			t.Errorf("%d bytes: %v; %d entries read, %d lost; want some of each", size, err, read, lost)
+		case !inData && !errors.Is(err, archive.ErrTruncated) && !errors.Is(err, archive.ErrNotArchive):
+			t.Errorf("%d bytes: %v, want ErrTruncated or ErrNotArchive", size, err)
+		}
+	}
+}
+
 // TestRefused: what is wrong is told by typed errors, without secrets.
 func TestRefused(t *testing.T) {
 	s := serve(t, map[string]string{accessKey: secretKey})

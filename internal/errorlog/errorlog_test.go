@@ -136,7 +136,7 @@ func TestOldShape(t *testing.T) {
 		{id: 3205, how: ByName, sql: begin, truncated: true, message: cancelled},
 	})
 	f.Subject, f.ID = "", 0
-	compare(t, []Match{MatchOne(archive(t, fk), f)}, []want{
+	compare(t, Resolve(archive(t, fk), []Failure{f}), []want{
 		{id: 3205, how: ByStatement, sql: begin, truncated: true, message: cancelled},
 	})
 }

@@ -56,9 +56,6 @@ func Resolve(t *toc.TOC, failures []Failure) []Match {
 	return list
 }
 
-// MatchOne finds the entry of one failure. For many, [Resolve] is faster.
-func MatchOne(t *toc.TOC, f Failure) Match { return newIndex(t).match(f) }
-
 // match goes from the surest sign to the least.
 func (x *index) match(f Failure) Match {
 	m := Match{Failures: []Failure{f}}

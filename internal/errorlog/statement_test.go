@@ -50,7 +50,7 @@ func TestOverloads(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := MatchOne(made, Failure{Line: 1, SQL: "CREATE FUNCTION s.f(a integer) RETURNS int"})
+	m := newIndex(made).match(Failure{Line: 1, SQL: "CREATE FUNCTION s.f(a integer) RETURNS int"})
 	if len(m.Entries) != 2 || m.How != ByStatement || m.Problem == "" {
 		t.Errorf("match %+v, want two entries, by the statement, and a problem", m)
 	}
