@@ -10,11 +10,11 @@ import (
 
 // Autovacuum finds the tables that a restore has just filled, and analyzes
 // them: of each, up to 30,000 pages from all over. On a slow volume that takes
-// most of the reads there are away from the index builds, and their pages out
-// of the cache: a GIN index that took 47 s by itself took 400 s beside it
-// (docs/benchmarks.md). So it is put off until the restore is over, as far as
-// that is possible without changing anything: a worker of autovacuum gives up
-// its table when somebody waits for a lock on it (ProcSleep in
+// most of the reads there are, and drives what the index builds work on out of
+// the cache: a GIN index that takes 47 s by itself took 400 s beside it and the
+// other builds. So it is put off until the restore is over, as far as that is
+// possible without changing anything: a worker of autovacuum gives up its table
+// when somebody waits for a lock on it (ProcSleep in
 // src/backend/storage/lmgr/proc.c), and comes back after autovacuum_naptime. One
 // that prevents wraparound does not give up.
 

@@ -103,31 +103,38 @@ func (w *work) run(ctx context.Context) (*Result, error) {
 	if err := w.insist(ctx, func(s *session) error { return w.setUp(ctx, s) }); err != nil {
 		return nil, err
 	}
-	err = w.loop(ctx)
+	err = w.conclude(ctx, w.loop(ctx))
+	w.stopWatching() // not before: who looks for a restore under way is to see this one till its end
+	return w.finish(ctx), err
+}
+
+// conclude does what comes after the last step: err says why it is the last, if
+// not all have ended.
+func (w *work) conclude(ctx context.Context, err error) error {
 	w.rollBackBatch()
-	switch {
-	case !w.opts.SingleTransaction:
-		for again := true; again; again = err == nil && w.rewinds && w.stream == nil {
-			if w.rewinds {
-				err = w.loop(ctx)
-			}
-			if err == nil && ctx.Err() == nil {
-				w.lookForViolations(ctx)
-				w.check(ctx) // while there is a journal: a crash of the server until then is still found out
-			}
-			err = errors.Join(err, w.end(ctx, err))
+	if w.opts.SingleTransaction {
+		if err != nil {
+			w.rolledBack()
+			return err
 		}
-	case err == nil:
 		err = w.endTransaction(ctx)
 		w.drainNotices()
 		if err == nil && ctx.Err() == nil && !w.result.RolledBack {
 			w.check(ctx)
 		}
-	default:
-		w.rolledBack()
+		return err
 	}
-	w.stopWatching() // not before: who looks for a restore under way is to see this one till its end
-	return w.finish(ctx), err
+	for again := true; again; again = err == nil && w.rewinds && w.stream == nil {
+		if w.rewinds {
+			err = w.loop(ctx)
+		}
+		if err == nil && ctx.Err() == nil {
+			w.lookForViolations(ctx)
+			w.check(ctx) // while there is a journal: a crash of the server until then is still found out
+		}
+		err = errors.Join(err, w.end(ctx, err))
+	}
+	return err
 }
 
 // setUp does what comes before the first step. It may be called again, with a

@@ -151,3 +151,30 @@ func listOf(t *testing.T, dump string, words ...string) string {
 	}
 	return path
 }
+
+// TestWatchBrokenOff: pgarc status --watch does not wait for a restore that was killed.
+func TestWatchBrokenOff(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 20 seconds")
+	}
+	s := scratchtest.Server(t)
+	dump := fixtures.Get(t, "15/c-gzip").Path
+	database, holder := heldUp(t, s, dump)
+	conn := s.ConnString(database)
+	cmd, _, _ := pgarcCommand(t, "restore", dump, "-d", conn, "-O", "-j", "2", "-L", listOf(t, dump, "FK CONSTRAINT public statuses "+storyKey))
+	cmd.Dir = t.TempDir() // for failed.sql
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	waitUntil(t, "the key waits for the lock", func() bool {
+		stdout, _, status := runArgs(t, "status", "-d", conn, "--json")
+		return status == exitOK && blockedBy(t, stdout, storyKey, holder.PID())
+	})
+	cmd.Process.Kill()
+	cmd.Wait()
+	holder.Close(t.Context())
+	stdout, stderr, status := runArgs(t, "status", "-d", conn, "--watch")
+	if status != exitOK || !strings.Contains(stdout, ": broken off, begun ") || !strings.Contains(stdout, "to go on with what is left: pgarc restore ") {
+		t.Errorf("exit status %d\n%s%s", status, stdout, stderr)
+	}
+}
