@@ -45,7 +45,7 @@ CREATE TABLE pgarc_journal.restore (
 	estimated timestamptz      -- when
 );
 CREATE TABLE pgarc_journal.done (
-	step text NOT NULL,        -- dump id and action
+	step text COLLATE "C" NOT NULL, -- dump id and action
 	part bigint NOT NULL,      -- which statement of the step; of INSERT data, how many
 	rows bigint,               -- loaded
 	PRIMARY KEY (step, part)

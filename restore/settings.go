@@ -109,15 +109,26 @@ func checksKey(s *Step) bool {
 	return s.Entry.Kind == toc.FKConstraint && !s.Quick && (s.Action == ActionValidate || s.Action == ActionCreate)
 }
 
-// set makes settings in a session.
+// set makes settings in a session: all with one message, and only if that is
+// refused one by one, to tell which it was.
 func (s *session) set(ctx context.Context, settings []Setting) error {
+	var all strings.Builder
 	for _, x := range settings {
-		sql := "SELECT pg_catalog.set_config(" + script.Literal(x.Name, s.stdStrings) + ", " + script.Literal(x.Value, s.stdStrings) + ", false)"
-		if err := s.exec(ctx, sql); err != nil {
+		all.WriteString(s.setting(x) + ";")
+	}
+	if len(settings) == 0 || s.exec(ctx, all.String()) == nil {
+		return nil
+	}
+	for _, x := range settings {
+		if err := s.exec(ctx, s.setting(x)); err != nil {
 			return fmt.Errorf("set %s to %q: %w", x.Name, x.Value, err)
 		}
 	}
 	return nil
+}
+
+func (s *session) setting(x Setting) string {
+	return "SELECT pg_catalog.set_config(" + script.Literal(x.Name, s.stdStrings) + ", " + script.Literal(x.Value, s.stdStrings) + ", false)"
 }
 
 func settingList(settings []Setting) string {

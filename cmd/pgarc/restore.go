@@ -1,15 +1,15 @@
 package main
 
 import (
-	"strings"
-
-	"runtime"
-
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
+	"runtime"
+	"strings"
+	"syscall"
 
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/spf13/cobra"
@@ -102,6 +102,7 @@ func (o *restoreOptions) restoreInto(ctx context.Context, env *env, name string,
 		rep.event(e)
 	}
 	silence := context.AfterFunc(ctx, func() {
+		signal.Reset(os.Interrupt, syscall.SIGTERM) // as interruptible does, but before that is promised
 		rep.say("interrupted: cancelling what runs; once more stops at once")
 	})
 	defer silence()

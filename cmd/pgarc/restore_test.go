@@ -1,9 +1,11 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -304,7 +306,12 @@ func TestRestoreInterruptedTwice(t *testing.T) {
 	s := scratchtest.Server(t)
 	dump := dumpOf(t, s, slow)
 	database := scratchtest.Database(t, s)
-	cmd, _, stderr := pgarcCommand(t, "restore", dump, "-d", s.ConnString(database), "-j", "2")
+	cmd, _, _ := pgarcCommand(t, "restore", dump, "-d", s.ConnString(database), "-j", "2")
+	cmd.Stderr = nil
+	stderr, err := cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -319,13 +326,16 @@ func TestRestoreInterruptedTwice(t *testing.T) {
 	}
 	defer syscall.Kill(pid, syscall.SIGCONT)
 	cmd.Process.Signal(os.Interrupt)
-	time.Sleep(500 * time.Millisecond)
+	said := bufio.NewScanner(stderr)
+	for said.Scan() && !strings.Contains(said.Text(), "once more stops at once") {
+	}
 	begun := time.Now()
 	cmd.Process.Signal(os.Interrupt)
+	rest, _ := io.ReadAll(stderr)
 	cmd.Wait()
 	status := cmd.ProcessState.Sys().(syscall.WaitStatus)
 	if !status.Signaled() || status.Signal() != syscall.SIGINT || time.Since(begun) > 2*time.Second {
-		t.Errorf("after %v: %v, want death by the second signal; stderr:\n%s", time.Since(begun), cmd.ProcessState, stderr)
+		t.Errorf("after %v: %v, want death by the second signal; stderr:\n%s\n%s", time.Since(begun), cmd.ProcessState, said.Text(), rest)
 	}
 }
 
