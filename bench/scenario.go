@@ -62,6 +62,18 @@ var Scenarios = []Scenario{
 		About:    "the whole restore on a slow volume: the server may read 30 MB and 300 times a second, and has 700 MB of memory with the kernel's cache; cold",
 	},
 	{
+		Name: "slow-fk", Source: murmur, SelfFK: selfFK, Only: "fk", Cold: true, Limits: &slowVolume,
+		Settings: map[string]string{"shared_buffers": "128MB", "autovacuum": "off"},
+		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
+		About:    "the foreign keys alone on that slow volume, into what the same variant has restored of the rest without it",
+	},
+	{
+		Name: "slow-self-fk", Source: murmur, SelfFK: selfFK, Only: selfFK, Cold: true, Limits: &slowVolume,
+		Settings: map[string]string{"shared_buffers": "128MB", "autovacuum": "off"},
+		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
+		About:    "as slow-fk, but the self-referencing foreign key " + selfFK + " alone",
+	},
+	{
 		Name: "simulated", Source: murmur, Simulated: 16,
 		About: "worked out, not measured: the whole restore on 16 connections with enough processors and disks for all, each step taking as long as it was measured to take on -j connections",
 	},
