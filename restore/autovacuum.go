@@ -19,11 +19,13 @@ import (
 // that prevents wraparound does not give up.
 
 // autovacuumQuery finds the tables that autovacuum works on, and nobody waits
-// for. Roles that may not see others' sessions find none.
+// for. Roles that may not see others' sessions find none; nor does anybody where
+// it would take long to be heard, with our own steps waiting behind.
 const autovacuumQuery = `SELECT DISTINCT n.nspname, c.relname FROM pg_catalog.pg_locks l
 	JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid AND a.backend_type = 'autovacuum worker' AND a.datname = pg_catalog.current_database()
 	JOIN pg_catalog.pg_class c ON c.oid = l.relation AND c.relkind = 'r' JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 	WHERE l.mode = 'ShareUpdateExclusiveLock' AND l.granted
+		AND (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'deadlock_timeout') <= 3000
 		AND NOT EXISTS (SELECT FROM pg_catalog.pg_locks o WHERE o.relation = l.relation AND o.database = l.database AND NOT o.granted)`
 
 // tablesMade returns the tables that a plan makes.
