@@ -30,6 +30,9 @@ const selfFK = "fk_rails_256483a9ab"
 
 const tuned = "-c maintenance_work_mem=512MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off"
 
+// tunedSlow is for a machine of 700 MB.
+const tunedSlow = "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off"
+
 // Scenarios are all there are, by the names that -scenario takes.
 var Scenarios = []Scenario{
 	{
@@ -58,19 +61,19 @@ var Scenarios = []Scenario{
 	{
 		Name: "slow", Source: murmur, SelfFK: selfFK, Cold: true, Limits: &slowVolume,
 		Settings: map[string]string{"shared_buffers": "128MB"}, // what a machine of 700 MB has
-		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
+		Tuned:    tunedSlow,
 		About:    "the whole restore on a slow volume: the server may read 30 MB and 300 times a second, and has 700 MB of memory with the kernel's cache; cold",
 	},
 	{
 		Name: "slow-fk", Source: murmur, SelfFK: selfFK, Only: "fk", Cold: true, Limits: &slowVolume,
 		Settings: map[string]string{"shared_buffers": "128MB", "autovacuum": "off"},
-		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
+		Tuned:    tunedSlow,
 		About:    "the foreign keys alone on that slow volume, into what the same variant has restored of the rest without it",
 	},
 	{
 		Name: "slow-self-fk", Source: murmur, SelfFK: selfFK, Only: selfFK, Cold: true, Limits: &slowVolume,
 		Settings: map[string]string{"shared_buffers": "128MB", "autovacuum": "off"},
-		Tuned:    "-c maintenance_work_mem=96MB -c max_parallel_maintenance_workers=4 -c synchronous_commit=off",
+		Tuned:    tunedSlow,
 		About:    "as slow-fk, but the self-referencing foreign key " + selfFK + " alone",
 	},
 	{

@@ -280,7 +280,9 @@ func isOfDatabase(s *Step) bool {
 }
 
 // wasDone reports whether an error says that a database has been made or
-// dropped already: by the connection that was lost over it.
+// dropped already: by the connection that was lost over it. Should another have
+// been there before, and the connection be lost before the server could say so,
+// that is not told apart; what exists in it is reported then, object by object.
 func (t *task) wasDone(err error) bool {
 	var pg *pgconn.PgError
 	if !t.doubt || t.step.Entry.Kind != toc.Database || !errors.As(err, &pg) {

@@ -112,7 +112,7 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 	}
 	// Waited for, and so is all that the earlier run has done: a server that
 	// crashes now must not lose what this one takes for done.
-	if err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; UPDATE pgarc_journal.restore SET ended = NULL, pid = "+w.keeperPID()+"; COMMIT"); err != nil {
+	if err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; UPDATE pgarc_journal.restore SET ended = NULL, seconds_left = NULL, pid = "+w.keeperPID()+"; COMMIT"); err != nil {
 		return fmt.Errorf("go on with the journal: %w", err)
 	}
 	return j.register(ctx, s)

@@ -127,8 +127,7 @@ func (w *work) rewind(done map[string]doneStep) error {
 	}
 	over, passed := w.over(), w.passed(have)
 	w.notice("the server has lost its last commits: doing again what they did, and what had failed")
-	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
-	w.sched.Jobs = len(w.slots)
+	w.schedule()
 	w.forgetResults(func(s *Step) bool { return passed(s) || over(s) })
 	r := &w.result
 	for _, s := range w.plan.Steps {

@@ -153,8 +153,7 @@ func (w *work) setUp(ctx context.Context, first *session) error {
 			return err
 		}
 	}
-	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
-	w.sched.Jobs = len(w.slots)
+	w.schedule()
 	if !w.createsDatabase() || w.opts.Resume {
 		if err := w.openJournal(ctx, first); err != nil {
 			return err
@@ -162,6 +161,12 @@ func (w *work) setUp(ctx context.Context, first *session) error {
 		w.skipDone()
 	}
 	return nil
+}
+
+// schedule begins the plan, from its beginning.
+func (w *work) schedule() {
+	w.sched = NewScheduler(w.plan.Steps, w.single && w.stream == nil)
+	w.sched.Jobs = len(w.slots)
 }
 
 // createsDatabase reports whether the plan makes a database and goes on in it.
