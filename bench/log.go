@@ -11,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/pgarc/pgarc/script"
 )
 
 // What the server has to be told so that ParseLog finds what it needs: each message's duration, and the resources
@@ -141,7 +143,31 @@ var (
 	lobRE        = regexp.MustCompile(`^("lo|SELECT (pg_catalog\.)?lo_|ALTER LARGE OBJECT)`)
 )
 
-// PhaseOf tells the phase of a statement, or of several sent as one, by how it begins.
+// besideRE matches what goes with a statement in the same message: notes in pgarc's journal, settings, what begins the
+// loading of a table, what an index's definition goes on with.
+var besideRE = regexp.MustCompile(`^((INSERT INTO|DELETE FROM) pgarc_journal\.|TRUNCATE |BEGIN|START TRANSACTION|SET |SELECT pg_catalog\.set_config|` +
+	`ALTER TABLE [^;]* (CLUSTER ON|REPLICA IDENTITY USING INDEX) )`)
+
+// Parts takes apart a message in which several definitions were sent as one. What each of them took the log does not
+// say; each is given the same share.
+func (s Statement) Parts() []Statement {
+	list := script.SplitStatements(s.SQL, true)
+	list = slices.DeleteFunc(list, besideRE.MatchString)
+	n := time.Duration(len(list))
+	if n < 2 || !s.Step {
+		return []Statement{s}
+	}
+	var parts []Statement
+	for i, sql := range list {
+		part, took := s, s.End-s.Start
+		part.SQL, part.CPU, part.Read = sql, s.CPU/n, s.Read/int64(n)
+		part.Start, part.End = s.Start+took*time.Duration(i)/n, s.Start+took*time.Duration(i+1)/n
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// PhaseOf tells the phase of a statement, or of one that is sent with what goes with it, by how it begins.
 func PhaseOf(sql string) Phase {
 	sql = strings.TrimPrefix(sql, prefixRE.FindString(sql))
 	upper := strings.ToUpper(sql)
@@ -200,9 +226,11 @@ func Measure(all []Statement) Work {
 // ByPhase sums up statements by phase; a phase without one is absent.
 func ByPhase(all []Statement) map[Phase]Work {
 	sets := map[Phase][]Statement{}
-	for _, s := range all {
-		phase := PhaseOf(s.SQL)
-		sets[phase] = append(sets[phase], s)
+	for _, message := range all {
+		for _, s := range message.Parts() {
+			phase := PhaseOf(s.SQL)
+			sets[phase] = append(sets[phase], s)
+		}
 	}
 	works := map[Phase]Work{}
 	for phase, set := range sets {
@@ -214,9 +242,11 @@ func ByPhase(all []Statement) map[Phase]Work {
 // OfConstraint returns the statements that make or validate the foreign key name; none if that is "".
 func OfConstraint(all []Statement, name string) []Statement {
 	var found []Statement
-	for _, s := range all {
-		if name != "" && PhaseOf(s.SQL) == ForeignKey && strings.Contains(s.SQL, name) {
-			found = append(found, s)
+	for _, message := range all {
+		for _, s := range message.Parts() {
+			if name != "" && PhaseOf(s.SQL) == ForeignKey && strings.Contains(s.SQL, name) {
+				found = append(found, s)
+			}
 		}
 	}
 	return found

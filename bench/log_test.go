@@ -3,6 +3,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -119,5 +120,29 @@ func TestByPhase(t *testing.T) {
 	}
 	if got := Measure(OfConstraint(all, "self")).Statements; got != 2 {
 		t.Errorf("%d statements are of constraint self, want 2", got)
+	}
+}
+
+// TestParts: definitions sent as one are several statements, what only goes with one is not.
+func TestParts(t *testing.T) {
+	for sql, want := range map[string][]Phase{
+		"CREATE TABLE a ();\n\n\n;ALTER TABLE a OWNER TO b;\n;INSERT INTO pgarc_journal.done (step, part) VALUES ('1', 0), ('1', 1);": {Other, Other},
+		"CREATE INDEX i ON a (b);\n;ALTER TABLE ONLY a ADD CONSTRAINT f FOREIGN KEY (b) REFERENCES c(d);":                             {Index, ForeignKey},
+		"CREATE INDEX i ON a (b);\n\nALTER TABLE a CLUSTER ON i;\n;INSERT INTO pgarc_journal.done VALUES ('1', 0);":                   {Index},
+		"TRUNCATE TABLE ONLY a; COPY a FROM stdin WITH (FREEZE);\n;INSERT INTO pgarc_journal.done VALUES ('1', 0);":                   {Copy},
+		"INSERT INTO pgarc_journal.done VALUES ('1', 0);":                                                                             {Other},
+	} {
+		whole := Statement{Start: time.Second, End: 3 * time.Second, CPU: time.Second, Read: 10, SQL: sql, Step: true}
+		var got []Phase
+		parts := whole.Parts()
+		for _, s := range parts {
+			got = append(got, PhaseOf(s.SQL))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q: phases %q, want %q", sql, got, want)
+		}
+		if w := Measure(parts); w.Sum != 2 || w.Span != 2 || w.Busy != 2 || w.CPU != 1 || w.Read != 10 {
+			t.Errorf("%q: the parts together are %+v", sql, w)
+		}
 	}
 }

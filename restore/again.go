@@ -148,7 +148,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 		t.unsent = true
 		return
 	}
-	s.worksOn(t.step)
+	s.worksOn(&position{step: t.step})
 	if isBuild(t.step) {
 		_ = s.allowWorkers(ctx, !t.alone) // a lost connection shows at once again
 	}

@@ -81,7 +81,7 @@ func (w *work) progress() Progress {
 		t := s.tasks[0]
 		at := s.at.Load()
 		for _, other := range s.tasks {
-			if other.step == at {
+			if at != nil && other.step == at.step {
 				t = other
 			}
 		}

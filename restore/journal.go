@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -136,6 +137,28 @@ func (j *journal) mark(s *Step, part int64) string {
 	return j.markPart(s, part) + j.mends(s) + durable(s)
 }
 
+// marks is mark for all that is in a message; what is joined in one is no data.
+func (j *journal) marks(parts []part) string {
+	switch first := parts[0]; {
+	case j == nil || first.n < 0:
+		return ""
+	case len(parts) == 1:
+		return j.mark(first.task.step, int64(first.n))
+	}
+	rows := make(map[string][]string) // by table
+	var mends strings.Builder
+	for _, p := range parts {
+		table := j.table(p.task.step)
+		rows[table] = append(rows[table], "("+script.Literal(p.task.step.Key, j.std)+", "+strconv.Itoa(p.n)+")")
+		mends.WriteString(j.mends(p.task.step))
+	}
+	var sql strings.Builder
+	for _, table := range slices.Sorted(maps.Keys(rows)) {
+		sql.WriteString("\n;INSERT INTO " + table + " (step, part) VALUES " + strings.Join(rows[table], ", ") + ";")
+	}
+	return sql.String() + mends.String()
+}
+
 // markRows does the same for data.
 func (j *journal) markRows(s *Step, part, rows int64) string {
 	if j == nil {
@@ -242,7 +265,7 @@ func (j *journal) estimate(ctx context.Context, s *session, left time.Duration) 
 // done only if it is still at what it began at the given time.
 func (j *journal) beginLate(ctx context.Context, s *session, pid uint32, query string, step *Step) error {
 	id := strconv.FormatUint(uint64(pid), 10)
-	at := "FROM pg_catalog.pg_stat_activity WHERE pid = " + id + " AND state = 'active' AND query_start = " + fromUTC(query)
+	at := stillAt(pid, query)
 	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+id+" AND step <> "+script.Literal(step.Key, j.std)+" AND EXISTS (SELECT "+at+")"+
 		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) SELECT pid, "+j.about(step)+" "+at+
 		" AND NOT EXISTS (SELECT FROM pgarc_journal.running WHERE pid = "+id+")")

@@ -26,13 +26,22 @@ type session struct {
 
 	noWorkers bool // index builds have no parallel workers
 
-	at *atomic.Pointer[Step] // the step that the server works on, for the keeper; nil: nobody asks
+	joins int // how many statements sent ahead share a message
+
+	at *atomic.Pointer[position] // what the server works on, for the keeper; nil: nobody asks
+}
+
+// A position is what the server works on.
+type position struct {
+	step       *Step
+	joined     bool        // the first of several in one message: which of them it is, nobody knows
+	takenApart atomic.Bool // it was cancelled to be done one by one
 }
 
 // worksOn says what the server works on from now on.
-func (s *session) worksOn(step *Step) {
+func (s *session) worksOn(p *position) {
 	if s.at != nil {
-		s.at.Store(step)
+		s.at.Store(p)
 	}
 }
 
@@ -61,7 +70,7 @@ func connect(ctx context.Context, config *pgconn.Config, t *toc.TOC, opts Option
 	if err != nil {
 		return nil, err
 	}
-	s := &session{conn: conn, stdStrings: t.StdStrings}
+	s := &session{conn: conn, stdStrings: t.StdStrings, joins: joinMost}
 	for _, sql := range preamble(t, serverVersion(conn), opts) {
 		if err := s.prepare(ctx, sql); err != nil {
 			if s.lost() && ctx.Err() == nil {

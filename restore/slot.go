@@ -14,9 +14,9 @@ type slot struct {
 	since   time.Time
 	had     bool // it was connected once
 	pid     atomic.Uint32
-	at      atomic.Pointer[Step] // what the server works on, of several that were sent
-	retired bool                 // the server would not take this connection
-	alive   bool                 // connected when its last task ended
+	at      atomic.Pointer[position] // what the server works on, of several that were sent
+	retired bool                     // the server would not take this connection
+	alive   bool                     // connected when its last task ended
 
 	// While a task runs these belong to its goroutine.
 	session    *session // nil: not connected

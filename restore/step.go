@@ -66,7 +66,8 @@ type Step struct {
 	Phase  Phase
 
 	// Statements are sent one after the other, each by itself, which makes
-	// each its own transaction. For data they surround the loading.
+	// each its own transaction; those of quick steps several together. For
+	// data they surround the loading.
 	Statements []Statement
 
 	// Deps are the steps that must have ended, well or not, before this one

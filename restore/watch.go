@@ -25,10 +25,10 @@ const watchEvery = 2 * time.Second
 // only late that of a busy one. And it can ask what the others are doing.
 type keeper struct {
 	session *session
-	journal *journal         // nil: none
-	locked  bool             // the session holds the lock
-	former  uint32           // the process that held it last
-	seen    map[uint32]*Step // quick steps that processes were at when last looked
+	journal *journal             // nil: none
+	locked  bool                 // the session holds the lock
+	former  uint32               // the process that held it last
+	seen    map[uint32]*position // quick steps that processes were at when last looked
 }
 
 // keep watches over the sessions of a restore until ctx is done. It connects
@@ -76,21 +76,34 @@ func (w *work) keep(ctx context.Context, k *keeper) {
 
 // noteHeldUp notes in the journal the quick steps that take long after all, as
 // those that wait for somebody's lock: so that they, too, can be seen and
-// cancelled from outside. Others are noted before they begin.
+// cancelled from outside. Others are noted before they begin. Of several in one
+// message nobody knows which it is, so they are taken apart: cancelled, and
+// done again one by one.
 func (w *work) noteHeldUp(ctx context.Context, k *keeper, waits map[uint32]Wait) {
-	seen := make(map[uint32]*Step)
+	seen := make(map[uint32]*position)
 	for _, slot := range w.slots {
-		pid, step := slot.pid.Load(), slot.at.Load()
+		pid, at := slot.pid.Load(), slot.at.Load()
 		wait, active := waits[pid]
-		if k.journal == nil || !active || step == nil || !step.Quick {
+		if !active || at == nil || !at.step.Quick {
 			continue
 		}
-		seen[pid] = step
-		if k.seen[pid] == step {
-			_ = k.journal.beginLate(ctx, k.session, pid, wait.query, step)
+		seen[pid] = at
+		switch {
+		case k.seen[pid] != at:
+		case at.joined:
+			at.takenApart.Store(true)
+			_, _ = k.session.query(ctx, "SELECT pg_catalog.pg_cancel_backend(pid) "+stillAt(pid, wait.query))
+		case k.journal != nil:
+			_ = k.journal.beginLate(ctx, k.session, pid, wait.query, at.step)
 		}
 	}
 	k.seen = seen
+}
+
+// stillAt is the rest of a SELECT from the server process that still works on
+// what it began at the given time.
+func stillAt(pid uint32, query string) string {
+	return "FROM pg_catalog.pg_stat_activity WHERE pid = " + strconv.FormatUint(uint64(pid), 10) + " AND state = 'active' AND query_start = " + fromUTC(query)
 }
 
 // lockAgain takes the lock over from a session that was lost. The server may not
