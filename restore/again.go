@@ -185,12 +185,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 // runMany runs quick tasks, sent ahead together, in the same way. Those behind
 // one that was tried again may have failed only because it had failed.
 func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
-	var send []*task
-	for _, t := range tasks {
-		if !t.doubt || !w.settled(ctx, s, t) {
-			send = append(send, t)
-		}
-	}
+	send := w.unsettled(ctx, s, tasks)
 	w.exec.runAhead(ctx, s, send)
 	again := false
 	for _, t := range send {
@@ -211,17 +206,40 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 	}
 }
 
+// unsettled returns those tasks of which something is left to do: all but those
+// in doubt of which the journal has all. What it has of them, they know then.
+func (w *work) unsettled(ctx context.Context, s *session, tasks []*task) []*task {
+	var doubtful []*task
+	for _, t := range tasks {
+		if t.doubt {
+			doubtful = append(doubtful, t)
+		}
+	}
+	if len(doubtful) == 0 || w.exec.journal == nil {
+		return tasks
+	}
+	done, err := w.exec.journal.lookUp(ctx, s, doubtful)
+	return slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return t.doubt && t.settle(done, err) })
+}
+
 // settled reports whether the journal has all of a task; what it has of it, the
 // task knows then.
 func (w *work) settled(ctx context.Context, s *session, t *task) bool {
 	if w.exec.journal == nil {
 		return false
 	}
-	d, err := w.exec.journal.lookUp(ctx, s, t.step)
+	done, err := w.exec.journal.lookUp(ctx, s, []*task{t})
+	return t.settle(done, err)
+}
+
+// settle ends a task that the journal has all of, or that cannot be looked up
+// in it, and reports whether it did.
+func (t *task) settle(done map[string]doneStep, err error) bool {
 	if err != nil {
 		t.fail("", RoleLoad, fmt.Errorf("look into the journal: %w", err))
 		return true
 	}
+	d := done[t.step.Key]
 	t.knows(d)
 	if !stepDone(t.step, d) {
 		return false

@@ -125,7 +125,7 @@ func TestMarks(t *testing.T) {
 	j := &journal{std: true, unlogged: map[string]bool{"2 create": true}, failed: map[string]bool{"3 create": true}}
 	got := j.marks(joined(9, a, b, c)[0].parts)
 	const want = `
-;INSERT INTO pgarc_journal.done (step, part) VALUES ('1 create', 0), ('1 create', 1), ('3 create', 0);
+;INSERT INTO pgarc_journal.done_joined VALUES ('1 create:0,1 create:1,3 create:0');
 ;INSERT INTO pgarc_journal.done_unlogged (step, part) VALUES ('2 create', 0);` + `DELETE FROM pgarc_journal.failed WHERE step = '3 create';`
 	if got != want {
 		t.Errorf("got %s\nwant %s", got, want)

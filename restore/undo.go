@@ -37,7 +37,7 @@ func (w *work) undoAfterData(ctx context.Context, s *session, done map[string]do
 		}
 	}
 	s.state.AfterDrops()
-	sql = append(sql, "DELETE FROM pgarc_journal.done WHERE step IN ("+strings.Join(keys, ", ")+");\nCOMMIT")
+	sql = append(sql, takeBack(keys), "COMMIT")
 	if err := s.exec(ctx, strings.Join(sql, "")); err != nil {
 		if !s.lost() {
 			_ = s.exec(ctx, "ROLLBACK")
