@@ -173,7 +173,7 @@ func (w *work) runOne(ctx context.Context, s *session, t *task) {
 			w.heldUp(ctx, s, t, !last)
 		}
 		if !twice && !passing || last {
-			w.journalFailure(ctx, s, t.err)
+			w.journalFailures(ctx, s, t.err)
 			return
 		}
 		t.err, t.rows = nil, 0
@@ -188,6 +188,7 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 	send := w.unsettled(ctx, s, tasks)
 	w.exec.runAhead(ctx, s, send)
 	again := false
+	var failures []*StepError
 	for _, t := range send {
 		switch {
 		case t.err == nil || s.lost():
@@ -201,9 +202,10 @@ func (w *work) runMany(ctx context.Context, s *session, tasks []*task) {
 			t.bytes.Store(0)
 			w.runOne(ctx, s, t)
 		default:
-			w.journalFailure(ctx, s, t.err)
+			failures = append(failures, t.err)
 		}
 	}
+	w.journalFailures(ctx, s, failures...)
 }
 
 // unsettled returns those tasks of which something is left to do: all but those

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
@@ -21,39 +22,71 @@ const aheadMost = 256
 // done again: each statement of a message by itself, for most of them failed
 // only because of another; and then each step in order, by the way that all
 // other steps go, for it either fails again, or it failed only because of what
-// failed before it. What may pass, as a deadlock, is left to the caller.
+// failed before it. That could be so of all, for want of one role: owners and
+// grants, which nothing waits for, are sent ahead once more instead. What may
+// pass, as a deadlock, is left to the caller.
 func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
-	again, apart := x.fly(ctx, s, tasks)
-	switch {
-	case apart && ctx.Err() == nil: // an archive whose owners the server lacks would have it so at each turn
-		s.joins = 1
-		again, _ = x.fly(ctx, s, again)
-	case len(again) == 0:
+	refused := x.fly(ctx, s, tasks, s.joins)
+	if len(refused) == 0 {
 		s.joins = min(2*s.joins, joinMost)
+		return
 	}
-	for _, t := range again {
+	if ctx.Err() == nil && slices.ContainsFunc(refused, func(r refusal) bool { return r.joined }) {
+		s.joins = 1 // an archive whose owners the server lacks would have it so at each turn
+		refused = x.fly(ctx, s, again(s, tasks, refused), 1)
+	}
+	var leaves []*task
+	for _, t := range again(s, tasks, refused) {
+		if t.isLeaf() && ctx.Err() == nil {
+			leaves = append(leaves, t)
+			continue
+		}
 		begun := time.Now()
 		x.run(ctx, s, t)
 		t.took += time.Since(begun)
 	}
+	leaves = slices.DeleteFunc(leaves, func(t *task) bool { return !t.mayGoAgain(s) })
+	for _, r := range x.fly(ctx, s, leaves, 1) {
+		r.fail("", r.err)
+	}
 }
 
-// fly sends what the tasks have left to do. It returns those that have to be
-// run again, and whether any of them because of another that was in a message
-// with it.
-func (x *executor) fly(ctx context.Context, s *session, tasks []*task) (again []*task, apart bool) {
-	redo := make(map[*task]bool)
+// isLeaf reports whether nothing waits for what is left of a task: the object is
+// made and only its owner is left, or it is a grant or comment.
+func (t *task) isLeaf() bool {
+	for i, st := range t.step.Statements {
+		if !t.isDone(i) && st.Role != RoleAlter && !isAttachment(t.step.Entry) {
+			return false
+		}
+	}
+	return t.step.Action == ActionCreate
+}
+
+// A refusal is a statement that is to be done again: the server has refused it,
+// or another that shared a message with it.
+type refusal struct {
+	part
+	err    error
+	joined bool // it had company
+}
+
+// fly sends what the tasks have left to do, and returns what was refused: up to
+// so many statements joined in a message.
+func (x *executor) fly(ctx context.Context, s *session, tasks []*task, joins int) (refused []refusal) {
 	var messages []*message
 	for _, t := range tasks {
 		list, err := x.prepare(s, t)
 		if err == errTooLong {
-			redo[t] = true
+			refused = append(refused, refusal{part: part{t, 0}, err: err})
 		} else {
 			t.fail("", RoleLoad, err)
 		}
 		for _, m := range list {
-			messages = s.join(messages, m)
+			messages = join(messages, m, joins)
 		}
+	}
+	if len(messages) == 0 {
+		return refused
 	}
 	queries := make([]query, len(messages))
 	for i, m := range messages {
@@ -66,8 +99,7 @@ func (x *executor) fly(ctx context.Context, s *session, tasks []*task) (again []
 	for i, m := range messages {
 		a := answers[i]
 		for _, p := range m.book(a, lost, x.toc.StdStrings) {
-			redo[p.task] = true
-			apart = apart || m.joined
+			refused = append(refused, refusal{p, a.err, m.joined})
 		}
 		lost = lost || a.err != nil && !isServerError(a.err)
 		if !a.at.IsZero() {
@@ -75,12 +107,17 @@ func (x *executor) fly(ctx context.Context, s *session, tasks []*task) (again []
 			at = a.at
 		}
 	}
-	for _, t := range tasks {
-		if redo[t] && t.mayGoAgain(s) {
-			again = append(again, t)
-		}
+	return refused
+}
+
+// again returns those of the tasks that had something refused and may be run
+// again.
+func again(s *session, tasks []*task, refused []refusal) []*task {
+	had := make(map[*task]bool)
+	for _, r := range refused {
+		had[r.task] = true
 	}
-	return again, apart
+	return slices.DeleteFunc(slices.Clone(tasks), func(t *task) bool { return !had[t] || !t.mayGoAgain(s) })
 }
 
 // mayGoAgain makes a task ready to be run again, unless the connection is lost

@@ -26,7 +26,8 @@ func TestJoinedFailures(t *testing.T) {
 		CREATE FUNCTION public.f() RETURNS int LANGUAGE sql AS 'SELECT 1';
 		CREATE VIEW public.v AS SELECT public.f() AS one;
 		COMMENT ON VIEW public.v IS 'of f';
-		COMMENT ON TABLE public.t60 IS 'the last'`)
+		COMMENT ON TABLE public.t60 IS 'the last';
+		GRANT SELECT ON public.t9, public.t10, public.t11 TO PUBLIC`)
 	restored := func(without restore.Rewrite) (failed []string, left, done string) {
 		a, err := archive.Open(path)
 		if err != nil {
@@ -35,6 +36,10 @@ func TestJoinedFailures(t *testing.T) {
 		defer a.Close()
 		for _, name := range []string{"TABLE t7", "TABLE t8", "TABLE t50"} {
 			entry(t, a, name).Owner.String = "nobody_of_this_name"
+		}
+		for _, name := range []string{"ACL TABLE t9", "ACL TABLE t11"} {
+			e := entry(t, a, name)
+			e.Defn = strings.ReplaceAll(e.Defn, "TO PUBLIC", "TO nobody_of_this_name")
 		}
 		db := scratchtest.Database(t, s)
 		psql(t, s, db, `CREATE TABLE public.t33 (other int);
@@ -53,13 +58,13 @@ func TestJoinedFailures(t *testing.T) {
 		}
 		slices.Sort(list)
 		return list,
-			psql(t, s, db, `SELECT relname, obj_description(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname`),
+			psql(t, s, db, `SELECT relname, relacl, obj_description(oid) FROM pg_class WHERE relnamespace = 'public'::regnamespace ORDER BY relname`),
 			psql(t, s, db, `SELECT step, part FROM pgarc_journal.all_done ORDER BY step, part`)
 	}
 	failed, left, done := restored(0)
 	wantFailed, wantLeft, wantDone := restored(restore.RewriteAhead)
-	if len(wantFailed) != 8 {
-		t.Errorf("one by one: %q; want three owners, t33 and its data, f, and for want of that v and its comment", wantFailed)
+	if len(wantFailed) != 10 {
+		t.Errorf("one by one: %q; want three owners, two grants, t33 and its data, f, and for want of that v and its comment", wantFailed)
 	}
 	if !slices.Equal(failed, wantFailed) {
 		t.Errorf("joined: %q\none by one: %q", failed, wantFailed)

@@ -7,11 +7,28 @@ import (
 	"github.com/pgarc/pgarc/script"
 )
 
-// fail notes a failure.
-func (j *journal) fail(ctx context.Context, s *session, e *StepError) error {
+// fail notes failures.
+func (j *journal) fail(ctx context.Context, s *session, failures ...*StepError) error {
 	if j == nil || s.lost() {
 		return nil
 	}
+	var sql strings.Builder
+	for _, e := range failures {
+		sql.WriteString(j.failure(e))
+	}
+	err := s.exec(ctx, sql.String())
+	if err == nil {
+		j.mu.Lock()
+		defer j.mu.Unlock()
+		for _, e := range failures {
+			j.failed[e.Step.Key] = true
+		}
+	}
+	return err
+}
+
+// failure returns the SQL that notes a failure.
+func (j *journal) failure(e *StepError) string {
 	message, state, sql := e.Reason(), e.SQLState(), e.SQL
 	if pg := e.PgError(); pg != nil {
 		message = pg.Message
@@ -19,14 +36,8 @@ func (j *journal) fail(ctx context.Context, s *session, e *StepError) error {
 	if hidesSecrets(e.Step.Entry.Kind) {
 		sql = ""
 	}
-	err := s.exec(ctx, j.forget(e.Step.Key)+"INSERT INTO pgarc_journal.failed (step, kind, name, message, sqlstate, sql) VALUES ("+j.about(e.Step)+", "+
-		script.Literal(message, j.std)+", "+script.Literal(state, j.std)+", "+script.Literal(sql, j.std)+")")
-	if err == nil {
-		j.mu.Lock()
-		defer j.mu.Unlock()
-		j.failed[e.Step.Key] = true
-	}
-	return err
+	return j.forget(e.Step.Key) + "INSERT INTO pgarc_journal.failed (step, kind, name, message, sqlstate, sql) VALUES (" + j.about(e.Step) + ", " +
+		script.Literal(message, j.std) + ", " + script.Literal(state, j.std) + ", " + script.Literal(sql, j.std) + ");"
 }
 
 // mends returns the SQL that takes back the failure of a step, if one was
@@ -48,16 +59,21 @@ func (j *journal) forget(key string) string {
 	return "DELETE FROM pgarc_journal.failed WHERE step = " + script.Literal(key, j.std) + ";"
 }
 
-// journalFailure notes a failure that counts. It is told in any case. One that
+// journalFailures notes failures that count. They are told in any case. What
 // counted in an earlier run, and does not in this, is forgotten.
-func (w *work) journalFailure(ctx context.Context, s *session, e *StepError) {
+func (w *work) journalFailures(ctx context.Context, s *session, failures ...*StepError) {
 	j := w.exec.journal
-	e = w.opts.foremost(e)
-	switch {
-	case !w.opts.ignores(e):
-		_ = j.fail(ctx, s, e)
-	case j != nil && j.hasFailed(e.Step.Key):
-		_ = s.exec(ctx, j.forget(e.Step.Key))
+	var count []*StepError
+	for _, e := range failures {
+		switch e = w.opts.foremost(e); {
+		case !w.opts.ignores(e):
+			count = append(count, e)
+		case j != nil && j.hasFailed(e.Step.Key):
+			_ = s.exec(ctx, j.forget(e.Step.Key))
+		}
+	}
+	if len(count) > 0 {
+		_ = j.fail(ctx, s, count...)
 	}
 }
 

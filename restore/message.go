@@ -30,10 +30,10 @@ func newMessage(q query, p part) *message {
 }
 
 // join adds a message to others: to the last one, if they can share a
-// transaction.
-func (s *session) join(list []*message, m *message) []*message {
+// transaction and that holds less than so many statements.
+func join(list []*message, m *message, most int) []*message {
 	if len(list) > 0 && m.joins() {
-		if last := list[len(list)-1]; last.joins() && len(last.parts) < s.joins {
+		if last := list[len(list)-1]; last.joins() && len(last.parts) < most {
 			last.sql += "\n;" + m.sql
 			last.parts = append(last.parts, m.parts...)
 			last.joined = true

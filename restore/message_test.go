@@ -23,11 +23,10 @@ func madeOf(key string, action Action, sql ...string) *task {
 
 // joined joins all statements of tasks as far as they may be.
 func joined(most int, tasks ...*task) []*message {
-	s := &session{joins: most}
 	var list []*message
 	for _, t := range tasks {
 		for i, st := range t.step.Statements {
-			list = s.join(list, newMessage(query{sql: st.SQL}, part{t, i}))
+			list = join(list, newMessage(query{sql: st.SQL}, part{t, i}), most)
 		}
 	}
 	return list
@@ -61,8 +60,7 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
-	s := &session{joins: 9}
-	if list := s.join(s.join(joined(9, b), setting), newMessage(query{sql: "B"}, part{b, 0})); len(list) != 3 {
+	if list := join(join(joined(9, b), setting, 9), newMessage(query{sql: "B"}, part{b, 0}), 9); len(list) != 3 {
 		t.Errorf("%d messages, want a setting in one of its own", len(list))
 	}
 }
