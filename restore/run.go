@@ -195,7 +195,10 @@ func (w *work) end(ctx context.Context, err error) error {
 		}
 		// A crash since then has emptied the unlogged tables. If the journal is
 		// gone, it was dropped with the connection that was lost.
-		if err := w.compareBooks(ctx, s); err != nil && !noJournal(err) || w.rewinds && w.stream == nil {
+		switch err := w.compareBooks(ctx, s); {
+		case noJournal(err):
+			return w.renewIfEmptied(ctx, s)
+		case err != nil || w.rewinds && w.stream == nil:
 			return err
 		}
 		return w.closeJournal(ctx, s)
