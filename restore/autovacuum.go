@@ -45,7 +45,7 @@ func (w *work) putOffAutovacuum(ctx context.Context, s *session, made map[Relati
 	if !w.opts.has(RewriteAutovacuum) || serverVersion(s.conn) < 100000 {
 		return
 	}
-	rows, err := s.query(ctx, autovacuumQuery)
+	rows, err := s.query(ctx, asLogin+autovacuumQuery)
 	if err != nil {
 		return
 	}

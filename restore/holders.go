@@ -62,7 +62,7 @@ func (w *work) holders(ctx context.Context, s *session, step *Step) []Holder {
 	if serverVersion(s.conn) >= 100000 {
 		kind = "a.backend_type"
 	}
-	rows, err := s.query(ctx, `SELECT DISTINCT a.pid, coalesce(a.usename, ''), coalesce(nullif(a.application_name, ''), `+kind+`, ''), coalesce(a.state, '')
+	rows, err := s.query(ctx, asLogin+`SELECT DISTINCT a.pid, coalesce(a.usename, ''), coalesce(nullif(a.application_name, ''), `+kind+`, ''), coalesce(a.state, '')
 		FROM pg_catalog.pg_locks l JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
 		WHERE l.granted AND l.locktype = 'relation' AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
 		AND a.pid NOT IN (`+strings.Join(own, ", ")+") AND ("+strings.Join(which, " OR ")+") ORDER BY 1")

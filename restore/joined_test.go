@@ -80,7 +80,7 @@ func TestJoinedFailures(t *testing.T) {
 // heldCrowd restores crowd into a database in which to make t15 waits for a lock
 // that somebody holds, calls then in another goroutine once it does, and says
 // how many of the other tables are there in the end.
-func heldCrowd(t *testing.T, then func(db string, holder *pgx.Conn) error) (r *restore.Result, others string) {
+func heldCrowd(t *testing.T, role string, then func(db string, holder *pgx.Conn) error) (r *restore.Result, others string) {
 	t.Helper()
 	s := server(t)
 	path := dumped(t, s, crowd)
@@ -99,6 +99,9 @@ func heldCrowd(t *testing.T, then func(db string, holder *pgx.Conn) error) (r *r
 	if _, err := holder.Exec(t.Context(), `SELECT pg_advisory_lock(15)`); err != nil {
 		t.Fatal(err)
 	}
+	if role != "" {
+		psql(t, s, db, `GRANT CREATE ON SCHEMA public TO `+role+`; GRANT CREATE ON DATABASE `+db+` TO `+role)
+	}
 	ended := make(chan error)
 	go func() {
 		untilWaiting(s, db)
@@ -106,7 +109,7 @@ func heldCrowd(t *testing.T, then func(db string, holder *pgx.Conn) error) (r *r
 		holder.Close(context.Background())
 		ended <- err
 	}()
-	r = run(t, s, path, db, restore.Options{Jobs: 2})
+	r = run(t, s, path, db, restore.Options{Jobs: 2, Role: role, NoOwner: role != ""})
 	if err := <-ended; err != nil {
 		t.Error(err)
 	}
@@ -116,7 +119,7 @@ func heldCrowd(t *testing.T, then func(db string, holder *pgx.Conn) error) (r *r
 // TestJoinedCancelled: who cancels the process that waits means the statement
 // that does, not those that share its transaction.
 func TestJoinedCancelled(t *testing.T) {
-	r, others := heldCrowd(t, func(_ string, holder *pgx.Conn) error {
+	r, others := heldCrowd(t, "", func(_ string, holder *pgx.Conn) error {
 		_, err := holder.Exec(context.Background(), `SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'advisory'`)
 		return err
 	})
@@ -129,10 +132,20 @@ func TestJoinedCancelled(t *testing.T) {
 }
 
 // TestJoinedHeldUp: where one of several in a message waits for long, the journal
-// says which.
+// says which, also if the restore speaks for a role that may not cancel what the
+// user who logged in does.
 func TestJoinedHeldUp(t *testing.T) {
+	for _, role := range []string{"", "joined_test"} {
+		t.Run("role="+role, func(t *testing.T) { testJoinedHeldUp(t, role) })
+	}
+}
+
+func testJoinedHeldUp(t *testing.T, role string) {
 	s := server(t)
-	r, others := heldCrowd(t, func(db string, _ *pgx.Conn) error {
+	if role != "" {
+		psql(t, s, "postgres", `CREATE ROLE `+role)
+	}
+	r, others := heldCrowd(t, role, func(db string, _ *pgx.Conn) error {
 		c := config(t, s, db)
 		for range 300 {
 			st, err := restore.ReadStatus(context.Background(), c)

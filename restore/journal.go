@@ -288,7 +288,7 @@ func (j *journal) estimate(ctx context.Context, s *session, left time.Duration) 
 func (j *journal) beginLate(ctx context.Context, s *session, pid uint32, query string, step *Step) error {
 	id := strconv.FormatUint(uint64(pid), 10)
 	at := stillAt(pid, query)
-	return s.exec(ctx, "DELETE FROM pgarc_journal.running WHERE pid = "+id+" AND step <> "+script.Literal(step.Key, j.std)+" AND EXISTS (SELECT "+at+")"+
+	return s.exec(ctx, asLogin+"DELETE FROM pgarc_journal.running WHERE pid = "+id+" AND step <> "+script.Literal(step.Key, j.std)+" AND EXISTS (SELECT "+at+")"+
 		"; INSERT INTO pgarc_journal.running (pid, step, kind, name) SELECT pid, "+j.about(step)+" "+at+
 		" AND NOT EXISTS (SELECT FROM pgarc_journal.running WHERE pid = "+id+")")
 }

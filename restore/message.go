@@ -12,11 +12,17 @@ import (
 // commit and one note in the journal for all of them.
 const joinMost = 32
 
+// joinLocks is how many locks on relations they may take together, partitions
+// included. The server has room for some 64 for each of its connections
+// (max_locks_per_transaction), which all share.
+const joinLocks = 256
+
 // A message is a query and what of which tasks it holds.
 type message struct {
 	query
 	position
 	parts []part
+	locks int // on relations, as far as the plan knows them
 }
 
 // A part is a statement of a task.
@@ -26,16 +32,17 @@ type part struct {
 }
 
 func newMessage(q query, p part) *message {
-	return &message{query: q, position: position{step: p.task.step}, parts: []part{p}}
+	return &message{query: q, position: position{step: p.task.step}, parts: []part{p}, locks: len(p.task.step.Locks)}
 }
 
 // join adds a message to others: to the last one, if they can share a
 // transaction and that holds less than so many statements.
 func join(list []*message, m *message, most int) []*message {
 	if len(list) > 0 && m.joins() {
-		if last := list[len(list)-1]; last.joins() && len(last.parts) < most {
+		if last := list[len(list)-1]; last.joins() && len(last.parts) < most && last.locks+m.locks <= joinLocks {
 			last.sql += "\n;" + m.sql
 			last.parts = append(last.parts, m.parts...)
+			last.locks += m.locks
 			last.joined = true
 			return list
 		}

@@ -60,6 +60,11 @@ func TestJoin(t *testing.T) {
 			t.Errorf("%s: %q, want %q", test.name, got, test.want)
 		}
 	}
+	wide := madeOf("8 create", ActionCreate, "W")
+	wide.step.Locks = make([]Lock, joinLocks/2+1)
+	if list := joined(9, wide, wide, b); len(list) != 2 || len(list[1].parts) != 2 {
+		t.Errorf("%d messages, want 2: together they would take too many locks", len(list))
+	}
 	if list := join(join(joined(9, b), setting, 9), newMessage(query{sql: "B"}, part{b, 0}), 9); len(list) != 3 {
 		t.Errorf("%d messages, want a setting in one of its own", len(list))
 	}

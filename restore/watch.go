@@ -92,7 +92,7 @@ func (w *work) noteHeldUp(ctx context.Context, k *keeper, waits map[uint32]Wait)
 		case k.seen[pid] != at:
 		case at.joined:
 			at.takenApart.Store(true)
-			_, _ = k.session.query(ctx, "SELECT pg_catalog.pg_cancel_backend(pid) "+stillAt(pid, wait.query))
+			_ = k.session.exec(ctx, asLogin+"SELECT pg_catalog.pg_cancel_backend(pid) "+stillAt(pid, wait.query))
 		case k.journal != nil:
 			_ = k.journal.beginLate(ctx, k.session, pid, wait.query, at.step)
 		}
@@ -105,6 +105,11 @@ func (w *work) noteHeldUp(ctx context.Context, k *keeper, waits map[uint32]Wait)
 func stillAt(pid uint32, query string) string {
 	return "FROM pg_catalog.pg_stat_activity WHERE pid = " + strconv.FormatUint(uint64(pid), 10) + " AND state = 'active' AND query_start = " + fromUTC(query)
 }
+
+// asLogin begins a query in which a session speaks for the role that connected,
+// to whom all sessions of the restore belong, not for one chosen after that, who
+// may neither see nor cancel what they do.
+const asLogin = "SET LOCAL ROLE NONE; "
 
 // lockAgain takes the lock over from a session that was lost. The server may not
 // have noticed yet. If it is a session of another restore that has the lock,
@@ -122,7 +127,7 @@ func (w *work) lockAgain(ctx context.Context, k *keeper) {
 	switch holder, err := k.session.lockHolder(ctx); {
 	case err != nil || holder == 0:
 	case holder == k.former:
-		_, _ = k.session.query(ctx, "BEGIN; SET LOCAL ROLE NONE; SELECT pg_catalog.pg_terminate_backend("+strconv.FormatUint(uint64(holder), 10)+"); COMMIT")
+		_ = k.session.exec(ctx, asLogin+"SELECT pg_catalog.pg_terminate_backend("+strconv.FormatUint(uint64(holder), 10)+")")
 	default:
 		w.usurper.Store(holder)
 	}
@@ -155,7 +160,7 @@ func (s *session) waits(ctx context.Context, pids []uint32) (map[uint32]Wait, er
 			WHEN p.tuples_total > 0 THEN p.tuples_done::float8 / p.tuples_total END, -1)
 			FROM pg_catalog.pg_stat_activity a LEFT JOIN pg_catalog.pg_stat_progress_create_index p USING (pid)`
 	}
-	rows, err := s.query(ctx, `SELECT pid, coalesce(wait_event_type, ''), coalesce(wait_event, ''),
+	rows, err := s.query(ctx, asLogin+`SELECT pid, coalesce(wait_event_type, ''), coalesce(wait_event, ''),
 		CASE WHEN wait_event_type = 'Lock' THEN pg_catalog.array_to_string(pg_catalog.pg_blocking_pids(pid), ' ') ELSE '' END,
 		coalesce(`+inUTC("query_start")+`, ''), `+
 		build+` WHERE pid IN (`+strings.Join(list, ", ")+") AND state = 'active'")
