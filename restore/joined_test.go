@@ -169,3 +169,25 @@ func testJoinedHeldUp(t *testing.T, role string) {
 		t.Errorf("%s of the other 59 tables are there", others)
 	}
 }
+
+// TestAheadOfItsAccessMethod: a table that was sent together with the access
+// method that it needs, and is made without it, is there: it is not said to be
+// skipped, and has its rows.
+func TestAheadOfItsAccessMethod(t *testing.T) {
+	s := server(t)
+	path := dumped(t, s, `CREATE ACCESS METHOD second_heap TYPE TABLE HANDLER heap_tableam_handler;
+		CREATE TABLE public.t (a int) USING second_heap;
+		INSERT INTO public.t VALUES (1)`)
+	for _, without := range []restore.Rewrite{0, restore.RewriteAhead} {
+		db := scratchtest.Database(t, s)
+		psql(t, s, db, `
+			CREATE FUNCTION public.refuse() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no methods here'; END $$;
+			CREATE EVENT TRIGGER refuse ON ddl_command_start WHEN TAG IN ('CREATE ACCESS METHOD') EXECUTE FUNCTION public.refuse()`)
+		r := run(t, s, path, db, restore.Options{Jobs: 2, Without: without})
+		rows := strings.TrimSpace(psql(t, s, db, `SELECT CASE WHEN to_regclass('public.t') IS NULL THEN 'no table' ELSE (xpath('//c/text()', query_to_xml('SELECT count(*) AS c FROM public.t', false, true, '')))[1]::text || ' rows' END`))
+		got := fmt.Sprintf("%d failed, %d skipped, %s", len(r.Failed), len(r.Skipped), rows)
+		if want := map[bool]string{true: "2 failed, 0 skipped, 1 rows", false: "1 failed, 2 skipped, no table"}[without == 0]; got != want {
+			t.Errorf("without %v: %s; want %s: %v, %v", without, got, want, r.Failed, r.Skipped)
+		}
+	}
+}
