@@ -54,8 +54,14 @@ func (x *executor) runAhead(ctx context.Context, s *session, tasks []*task) {
 // isLeaf reports whether nothing waits for what is left of a task: the object is
 // made and only its owner is left, or it is a grant or comment.
 func (t *task) isLeaf() bool {
+	return t.isMade() || t.step.Action == ActionCreate && isAttachment(t.step.Entry)
+}
+
+// isMade reports whether a task has made its object, whatever else is to be done
+// to that.
+func (t *task) isMade() bool {
 	for i, st := range t.step.Statements {
-		if !t.isDone(i) && st.Role != RoleAlter && !isAttachment(t.step.Entry) {
+		if !t.isDone(i) && st.Role != RoleAlter {
 			return false
 		}
 	}

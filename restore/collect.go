@@ -93,7 +93,7 @@ func (w *work) record(ctx context.Context, s *slot, t *task) {
 	if len(t.noted) > 0 {
 		w.booked = append(w.booked, booked{step: t.step, failed: true, parts: t.noted})
 	}
-	if root := w.rootOf(t.step); root != nil && !t.err.isThere() { // it was sent before that had failed
+	if root := w.rootOf(t.step); root != nil && !t.isMade() { // it was sent before that had failed
 		w.skip(t.step, root, w.sched.Done(t.step.ID, OutcomeFailed))
 		return
 	}

@@ -87,6 +87,7 @@ func (t *task) fail(sql string, role Role, err error) bool {
 	switch {
 	case t.err == nil:
 		t.err = failure
+	case t.err.SQL == sql && role == RoleAlter: // a setting, made again before the next attempt
 	case (role == RoleCreate || role == RoleAlter) && failure.PgError() != nil && failure.SQLState() != inFailedTransaction && len(t.err.Also) < alsoMost:
 		t.err.Also = append(t.err.Also, failure)
 	}
