@@ -3,7 +3,6 @@ package restore
 import (
 	"context"
 	"fmt"
-	"strconv"
 	"strings"
 
 	"github.com/pgarc/pgarc/script"
@@ -26,11 +25,17 @@ func (w *work) renewIfEmptied(ctx context.Context, s *session) error {
 	case w.stream != nil:
 		return fmt.Errorf("unlogged tables: %w", ErrStreamLost)
 	}
-	if err := w.beginJournal(ctx, s, w.exec.journal); err != nil {
-		return err
+	j := w.exec.journal
+	for _, step := range w.plan.Steps {
+		if j.unlogged[step.Key] {
+			delete(w.earlier, step.ID)
+		}
+	}
+	if err := w.makeJournal(ctx, s, j, j.notesAnew(w.plan.Steps)); err != nil {
+		return fmt.Errorf("a crash has emptied unlogged tables; make the journal anew, to load them again: %w", err)
 	}
 	w.rewinds = true
-	return s.exec(ctx, w.notesAnew())
+	return j.register(ctx, s)
 }
 
 // anyEmptied reports whether an unlogged table that was loaded has no rows.
@@ -56,19 +61,17 @@ func (w *work) anyEmptied(ctx context.Context, s *session) (bool, error) {
 	return err == nil && rows[0][0] == "t", err
 }
 
-// notesAnew returns the SQL that notes all steps, which were done when the
+// notesAnew returns the SQL that notes steps as done, as all were when the
 // journal was dropped, except those that a crash undoes.
-func (w *work) notesAnew() string {
-	j := w.exec.journal
-	var notes []string
-	for _, step := range w.plan.Steps {
+func (j *journal) notesAnew(steps []*Step) string {
+	var sql strings.Builder
+	for _, step := range steps {
 		if j.unlogged[step.Key] {
-			delete(w.earlier, step.ID)
 			continue
 		}
 		for _, part := range stepParts(step) {
-			notes = append(notes, "("+script.Literal(step.Key, j.std)+", "+strconv.FormatInt(part, 10)+")")
+			sql.WriteString(j.markPart(step, part))
 		}
 	}
-	return "INSERT INTO pgarc_journal.done (step, part) VALUES " + strings.Join(notes, ", ")
+	return sql.String()
 }

@@ -143,7 +143,7 @@ func TestJoinedHeldUp(t *testing.T) {
 func testJoinedHeldUp(t *testing.T, role string) {
 	s := server(t)
 	if role != "" {
-		psql(t, s, "postgres", `CREATE ROLE `+role)
+		psql(t, s, "postgres", `DO $$ BEGIN CREATE ROLE `+role+`; EXCEPTION WHEN duplicate_object THEN NULL; END $$`)
 	}
 	r, others := heldCrowd(t, role, func(db string, _ *pgx.Conn) error {
 		c := config(t, s, db)

@@ -121,16 +121,7 @@ func (w *work) useJournal(ctx context.Context, s *session, j *journal, f *found)
 // beginJournal makes an empty journal. Who may not create a schema restores
 // without one.
 func (w *work) beginJournal(ctx context.Context, s *session, j *journal) error {
-	prints := w.prints()
-	// Waited for, unlike all commits that follow: a server that crashes now
-	// must not lose the journal itself.
-	err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; "+journalTables+"INSERT INTO pgarc_journal.restore (archive, plan, name, command, steps, pid) VALUES ("+
-		script.Literal(prints.Archive, j.std)+", "+script.Literal(prints.Plan, j.std)+", "+script.Literal(w.opts.Name, j.std)+", "+
-		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+w.keeperPID()+"); COMMIT")
-	if err != nil && !s.lost() {
-		_ = s.exec(ctx, "ROLLBACK")
-	}
-	switch {
+	switch err := w.makeJournal(ctx, s, j, ""); {
 	case isPrivilege(err) || alreadyExists(err):
 		w.emit(Event{Type: EventNotice, Text: "no journal: " + reason(err) + "; if this restore is broken off, it cannot be gone on with"})
 		return nil
@@ -139,6 +130,20 @@ func (w *work) beginJournal(ctx context.Context, s *session, j *journal) error {
 	}
 	w.exec.journal = j
 	return j.register(ctx, s)
+}
+
+// makeJournal makes the journal with these notes in it, which are SQL. All of
+// it is one transaction, and waited for, unlike the commits that follow: a
+// server that crashes now must not lose the journal itself.
+func (w *work) makeJournal(ctx context.Context, s *session, j *journal, notes string) error {
+	prints := w.prints()
+	err := s.exec(ctx, "BEGIN; SET LOCAL synchronous_commit = on; "+journalTables+"INSERT INTO pgarc_journal.restore (archive, plan, name, command, steps, pid) VALUES ("+
+		script.Literal(prints.Archive, j.std)+", "+script.Literal(prints.Plan, j.std)+", "+script.Literal(w.opts.Name, j.std)+", "+
+		script.Literal(w.opts.Command, j.std)+", "+strconv.Itoa(len(w.plan.Steps))+", "+w.keeperPID()+"); "+notes+"COMMIT")
+	if err != nil && !s.lost() {
+		_ = s.exec(ctx, "ROLLBACK")
+	}
+	return err
 }
 
 func (w *work) keeperPID() string {

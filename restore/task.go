@@ -1,6 +1,7 @@
 package restore
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -87,11 +88,16 @@ func (t *task) fail(sql string, role Role, err error) bool {
 	switch {
 	case t.err == nil:
 		t.err = failure
-	case t.err.SQL == sql && role == RoleAlter: // a setting, made again before the next attempt
+	case role == RoleAlter && t.err.isOf(sql): // a setting is made again before the next attempt
 	case (role == RoleCreate || role == RoleAlter) && failure.PgError() != nil && failure.SQLState() != inFailedTransaction && len(t.err.Also) < alsoMost:
 		t.err.Also = append(t.err.Also, failure)
 	}
 	return false
+}
+
+// isOf reports whether a statement is among those that failed.
+func (e *StepError) isOf(sql string) bool {
+	return e.SQL == sql || slices.ContainsFunc(e.Also, func(f *StepError) bool { return f.SQL == sql })
 }
 
 // alsoMost is how many failures of a step are kept beside the first.

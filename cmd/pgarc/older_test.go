@@ -41,7 +41,7 @@ func TestOlderServer(t *testing.T) {
 			t.Errorf("%s: told %d times, want when it happens and at the end", reason, n)
 		}
 	}
-	wantOnce(t, stderr, "pgarc: failed: TABLE public.on_second_heap (332): alter: ", "\nSET default_table_access_method = second_heap;\n")
+	wantOnce(t, stderr, "pgarc: failed: TABLE public.on_second_heap (332): alter: ", "\nSET default_table_access_method = second_heap;\n", "  also: "+member)
 	// What is not there at all has a line of its own.
 	wantOnce(t, stderr, "\n  EXTENSION file_fdw (5): create: permission denied to create extension", "\n  USER MAPPING USER MAPPING murmur_app SERVER Other Server (4888): create: ")
 	j := readReport(t, report)
